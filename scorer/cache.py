@@ -1,0 +1,112 @@
+"""The verdict cache: one SQLite file that survives kills and is shared by runs at the same time.
+
+A verdict is keyed by judge fingerprint, query and response, so that no judge's verdict can be read as another's. Only
+what a second try would not change is kept: a verdict of status `error` is asked for again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import platformdirs
+
+from scorer.assets import text_sha256
+from scorer.errors import StorageError
+from scorer.records import Response, Verdict
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS verdicts (
+    key BLOB PRIMARY KEY, status TEXT NOT NULL, label TEXT, probabilities BLOB, evidence TEXT, reason TEXT
+) WITHOUT ROWID
+"""
+_KEPT = ("ok", "unparsed")
+_LOOKUP = 500
+"""Keys in one SELECT: below SQLite's limit of variables."""
+_WAIT_SECONDS = 60
+
+
+def default_cache_folder() -> Path:
+    """The user's cache folder for verdicts (`XDG_CACHE_HOME` is honoured where the system knows it)."""
+    return Path(platformdirs.user_cache_dir("scorer", appauthor=False))
+
+
+def verdict_key(fingerprint: str, response: Response) -> bytes:
+    """16 bytes that name (judge fingerprint, query, response)."""
+    return bytes.fromhex(text_sha256(fingerprint, response.item.query, response.text))[:16]
+
+
+class VerdictCache:
+    """Verdicts by key. Every `put` is on disk when it returns: a kill loses nothing that was put."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises StorageError where the file cannot be used."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Verdict]:
+        """The verdicts that are there."""
+        found: dict[bytes, Verdict] = {}
+        try:
+            for start in range(0, len(keys), _LOOKUP):
+                some = keys[start : start + _LOOKUP]
+                marks = ",".join("?" * len(some))
+                sql = f"SELECT key, status, label, probabilities, evidence, reason FROM verdicts WHERE key IN ({marks})"
+                with closing(self._connection.execute(sql, some)) as rows:
+                    found.update((row[0], _verdict(*row[1:])) for row in rows)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        return found
+
+    def put(self, verdicts: Iterable[tuple[bytes, Verdict]]) -> None:
+        """Store all in one transaction; a key that is there already keeps its verdict."""
+        rows = [
+            (key, v.status, v.label, _pack(v.probabilities), v.evidence, v.reason)
+            for key, v in verdicts
+            if v.status in _KEPT
+        ]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> StorageError:
+        return StorageError(
+            f"{self._path}: the verdict cache cannot be used ({error}); free the disk, mend the folder's rights, or "
+            "choose another with --cache DIR or --no-cache. Verdicts stored so far are intact."
+        )
+
+
+def _pack(probabilities: tuple[float, ...] | None) -> bytes | None:
+    return None if probabilities is None else np.asarray(probabilities, dtype="<f8").tobytes()
+
+
+def _verdict(status: str, label: str | None, packed: bytes | None, evidence: str | None, reason: str | None) -> Verdict:
+    probabilities = None if packed is None else tuple(np.frombuffer(packed, dtype="<f8").tolist())
+    return Verdict(status, label, probabilities, evidence, reason)  # type: ignore[arg-type]

@@ -1,0 +1,67 @@
+"""Judges: whatever turns (query, response) into class probabilities.
+
+One judge per file, found by listing this folder: `keyword_xstest.py` is the judge `keyword-xstest`. A judge's file
+starts with a one-line docstring (its summary) and offers `build(rubric, options) -> Judge`; files whose name starts
+with `_` are helpers. Add a judge by adding its file.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from scorer.errors import JudgeError
+from scorer.records import Response, Verdict
+from scorer.rubrics import Rubric
+
+_FOLDER = Path(__file__).parent
+
+
+class Judge(Protocol):
+    """What every judge offers.
+
+    `fingerprint` changes whenever anything that can change a verdict changes (files, rubric, prompt, precision).
+    `judge` yields `(index, verdict)` for every response, in any order, as verdicts come; it never sees a missing
+    response.
+    """
+
+    name: str
+    fingerprint: str
+    rubric: Rubric
+
+    def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
+        """Judge all responses; each index in `range(len(responses))` comes exactly once."""
+        ...
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """What the user may choose about judges. `model` is the folder of the embedding judge's heads."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    model: Path | None = None
+
+
+def judge_names() -> list[str]:
+    """Names of all judges."""
+    return sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("[!_]*.py"))
+
+
+def judge_summary(name: str) -> str:
+    """The first line of the judge's docstring, read without importing its dependencies."""
+    source = (_FOLDER / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def build_judge(name: str, rubric: Rubric, options: JudgeOptions) -> Judge:
+    """Build one judge by name. Raises JudgeError where it is unknown or cannot serve the rubric."""
+    if name not in judge_names():
+        raise JudgeError(f"got judge {name!r}; expected one of {', '.join(judge_names())}.")
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    judge: Judge = module.build(rubric, options)
+    return judge

@@ -1,0 +1,62 @@
+"""Any table with the columns query and response, and what else is known: item_id, target, method, channel, expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scorer.errors import InputError
+from scorer.readers._table import Row, Table, label, required_text, shown, text
+from scorer.records import EXPECTS, Expects, Item, Response
+
+PRIORITY = 90
+NEEDS = (("query", "response"),)
+EXPECTED = "query, response"
+OPTIONAL = ("item_id", "target", "method", "channel", "scenario", "category", "group_id", "expects")
+
+
+def recognises(columns: frozenset[str]) -> bool:
+    """True where both needed columns are there."""
+    return columns.issuperset(NEEDS[0])
+
+
+def describe(table: Table, *, target: str | None) -> str:
+    """The columns in use and where the target comes from."""
+    used = [name for name in (*NEEDS[0], *OPTIONAL) if name in table.columns]
+    source = "target from its column" if "target" in table.columns else f"target {target or 'unknown'}"
+    return f"(columns {', '.join(used)}), {source}"
+
+
+def read(table: Table, *, target: str | None, method: str | None) -> Iterator[Response]:
+    """One response per row. `target` and `method` fill in where the file has no value.
+
+    Raises InputError, as rows are taken, for a blank query, an unknown `expects` or a value that is no text.
+    """
+    for row in table.rows:
+        yield Response(
+            item=_item(table, row),
+            target=label(table, row, "target") or target or "unknown",
+            method=label(table, row, "method") or method or "plain",
+            text=text(table, row, "response") or "",
+        )
+
+
+def _item(table: Table, row: Row) -> Item:
+    return Item(
+        item_id=label(table, row, "item_id") or str(row.index + 1),
+        query=required_text(table, row, "query"),
+        expects=_expects(table, row),
+        scenario=label(table, row, "scenario"),
+        channel=label(table, row, "channel"),
+        category=label(table, row, "category"),
+        group_id=label(table, row, "group_id"),
+    )
+
+
+def _expects(table: Table, row: Row) -> Expects | None:
+    value = label(table, row, "expects")
+    if value is None:
+        return None
+    if value not in EXPECTS:
+        got = f"{shown(value)} in the column 'expects', {row.where}"
+        raise InputError(table.path, got, f"{' or '.join(EXPECTS)}, or nothing", "correct the value")
+    return value

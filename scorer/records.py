@@ -1,0 +1,92 @@
+"""The records that pass between the stages: frozen, one per stage.
+
+file --reader--> Response(Item) --judge--> Verdict --store--> verdicts.parquet --metrics--> Estimate --> report
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Expects = Literal["answer", "refusal"]
+Status = Literal["ok", "missing_response", "unparsed", "error"]
+
+EXPECTS: tuple[Expects, ...] = ("answer", "refusal")
+STATUSES: tuple[Status, ...] = ("ok", "missing_response", "unparsed", "error")
+DIMENSIONS = ("target", "method", "scenario", "channel", "category")
+"""The columns that results are sliced by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One benchmark query and what a calibrated model should do with it.
+
+    `group_id` ties together items that are not independent (a prompt's images, a prompt and its contrast twin);
+    None means that the item stands alone.
+    """
+
+    item_id: str
+    query: str
+    expects: Expects | None = None
+    scenario: str | None = None
+    channel: str | None = None
+    category: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A target's text for an item; `text` is empty or blank where no response came."""
+
+    item: Item
+    target: str
+    method: str
+    text: str
+
+    @property
+    def missing(self) -> bool:
+        """True where there is nothing to judge."""
+        return not self.text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's answer for one response.
+
+    `label` and `probabilities` (in the rubric's class order, summing to 1) are None unless `status == "ok"`;
+    `probabilities` is also None where the judge gives a label alone. `evidence` is the sentence of the response
+    that decided, `reason` says why a response could not be scored.
+    """
+
+    status: Status
+    label: str | None = None
+    probabilities: tuple[float, ...] | None = None
+    evidence: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One metric in one slice: a rate (fraction 0-1) with its interval and bounds.
+
+    `value`, `low`, `high` are None where nothing was scored. `bound_low` and `bound_high` are the values the
+    metric would have if every unscored item were wrong, or right.
+    """
+
+    metric: str
+    judge: str
+    target: str | None
+    method: str | None
+    scenario: str | None
+    channel: str | None
+    category: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+    n_unscored: int
+    bound_low: float | None
+    bound_high: float | None
+    estimator: str
+    interval: str

@@ -1,0 +1,105 @@
+"""What stands in a run folder, read once and checked for being one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from scorer.errors import RunError
+from scorer.records import DIMENSIONS, Estimate
+
+_MANIFEST_KEYS = ("scorer_version", "created", "inputs", "rubric", "judges", "counts")
+_ESTIMATE_FIELDS = tuple(f.name for f in fields(Estimate))
+_IDENTITY = ("item_id", "target", "method")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its manifest, its estimates, its responses and the verdicts on them."""
+
+    manifest: dict[str, Any]
+    scores: tuple[Estimate, ...]
+    responses: pl.DataFrame
+    verdicts: pl.DataFrame
+
+    @cached_property
+    def judges(self) -> list[str]:
+        """Names of the judges in the order in which they stand in the verdicts."""
+        names = self.verdicts["judge"].unique(maintain_order=True).to_list()
+        return [str(name) for name in names] or [str(judge["name"]) for judge in self.manifest["judges"]]
+
+    @cached_property
+    def classes(self) -> list[dict[str, Any]]:
+        """The rubric's classes in order."""
+        return list(self.manifest["rubric"]["classes"])
+
+    def distinct(self, column: str) -> list[str]:
+        """The values of a column of the responses in order of appearance, nulls left out."""
+        return [str(value) for value in self.responses[column].drop_nulls().unique(maintain_order=True).to_list()]
+
+    def verdicts_of(self, judge: str) -> pl.DataFrame:
+        """A judge's verdicts: row i belongs to response i."""
+        return self.verdicts.filter(pl.col("judge") == judge)
+
+    @cached_property
+    def _index(self) -> dict[tuple[str | None, ...], Estimate]:
+        return {(e.judge, e.metric, *(getattr(e, d) for d in DIMENSIONS)): e for e in self.scores}
+
+    def estimate(self, judge: str, metric: str, **fixed: str | None) -> Estimate | None:
+        """The estimate of a slice: `fixed` names the slice's columns, the others are free."""
+        return self._index.get((judge, metric, *(fixed.get(d) for d in DIMENSIONS)))
+
+    def target_methods(self) -> Iterator[tuple[str, str]]:
+        """Each target with each of its methods that has estimates, in order of appearance."""
+        seen: dict[tuple[str, str], None] = {}
+        for e in self.scores:
+            if e.target is not None and e.method is not None:
+                seen.setdefault((e.target, e.method))
+        yield from seen
+
+
+def load_run(run_dir: Path) -> Run:
+    """Read a run folder.
+
+    Raises RunError where a file is missing, cannot be read or belongs to another run than the rest.
+    """
+    manifest = _json(run_dir / "manifest.json")
+    missing = [key for key in _MANIFEST_KEYS if key not in manifest] if isinstance(manifest, dict) else ["everything"]
+    if missing:
+        raise RunError(f"{run_dir / 'manifest.json'}: got no {', '.join(missing)}; score again to write a whole manifest.")
+    rows = _json(run_dir / "scores.json")
+    try:
+        scores = tuple(Estimate(**{name: row[name] for name in _ESTIMATE_FIELDS}) for row in rows)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run_dir / 'scores.json'}: a row lacks {error}; score again to write it anew.") from error
+    run = Run(manifest, scores, _parquet(run_dir / "responses.parquet"), _parquet(run_dir / "verdicts.parquet"))
+    for judge in run.judges if len(run.verdicts) else []:
+        if not run.verdicts_of(judge).select(_IDENTITY).equals(run.responses.select(_IDENTITY)):
+            raise RunError(f"{run_dir}: the verdicts of {judge} belong to other responses than responses.parquet; score again.")
+    if len(run.responses) and not len(run.verdicts):
+        raise RunError(f"{run_dir}: responses.parquet has rows but verdicts.parquet has none; score again.")
+    return run
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); give the folder of a finished run.") from error
+    except ValueError as error:
+        raise RunError(f"{path}: is not valid JSON ({error}); score again to write it anew.") from error
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}); give the folder of a finished run.") from error
+    except pl.exceptions.PolarsError as error:
+        raise RunError(f"{path}: is not a whole Parquet file; score again to write it anew.") from error

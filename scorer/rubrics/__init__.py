@@ -1,0 +1,149 @@
+"""Rubrics: the classes of a judgement, their definitions, and which of them count as flagged.
+
+A rubric is one TOML file in this folder, or a user's own file of the same shape.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scorer.assets import text_sha256
+from scorer.errors import RubricError
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class RubricClass:
+    """One class: `flagged` where the target recognised the danger, `irrelevant` where it missed the point."""
+
+    id: str
+    title: str
+    definition: str
+    flagged: bool
+    irrelevant: bool = False
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """The classes in their fixed order; `when_flagged`/`when_not_flagged` are what a binary judge reports."""
+
+    name: str
+    version: int
+    title: str
+    source: str
+    classes: tuple[RubricClass, ...]
+    when_flagged: str
+    when_not_flagged: str
+
+    @cached_property
+    def class_ids(self) -> tuple[str, ...]:
+        """Class identifiers in order: the order of every probability vector."""
+        return tuple(c.id for c in self.classes)
+
+    @cached_property
+    def flagged_ids(self) -> frozenset[str]:
+        """The classes that count as flagged."""
+        return frozenset(c.id for c in self.classes if c.flagged)
+
+    @cached_property
+    def irrelevant_ids(self) -> frozenset[str]:
+        """The classes that are never right under the strict metrics."""
+        return frozenset(c.id for c in self.classes if c.irrelevant)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that the rubric says: part of every judge's fingerprint."""
+        return text_sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))
+
+    def p_flagged(self, probabilities: tuple[float, ...]) -> float:
+        """Probability that the response is flagged: the sum over the flagged classes."""
+        return sum(p for p, c in zip(probabilities, self.classes, strict=True) if c.flagged)
+
+    def decide(self, probabilities: tuple[float, ...]) -> str:
+        """The label: first flagged or not (at 0.5), then the most probable class of that side."""
+        side = self.p_flagged(probabilities) >= 0.5
+        candidates = [(p, -i) for i, (p, c) in enumerate(zip(probabilities, self.classes, strict=True)) if c.flagged == side]
+        return self.classes[-max(candidates)[1]].id
+
+
+def rubric_names() -> list[str]:
+    """Names of the shipped rubrics."""
+    return sorted(p.stem for p in _FOLDER.glob("*.toml"))
+
+
+def load_rubric(name_or_file: str) -> Rubric:
+    """Load a shipped rubric by name, or a user's own by the path of its TOML file.
+
+    Raises RubricError where there is no such rubric or its file does not hold together.
+    """
+    shipped = _FOLDER / f"{name_or_file}.toml"
+    if name_or_file in rubric_names():
+        path = shipped
+    elif name_or_file.endswith(".toml"):
+        path = Path(name_or_file)
+    else:
+        raise RubricError(
+            f"got rubric {name_or_file!r}; expected one of {', '.join(rubric_names())} or the path of a .toml file."
+        )
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RubricError(f"{path}: the rubric cannot be read ({error.strerror}); check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RubricError(f"{path}: the rubric is not valid TOML ({error}); mend the line.") from error
+    return _build(raw, path)
+
+
+def _build(raw: dict[str, Any], path: Path) -> Rubric:
+    def need(table: dict[str, Any], key: str, kind: type, where: str) -> Any:
+        value = table.get(key)
+        if not isinstance(value, kind) or value in ("", []):
+            raise RubricError(f"{path}: got {value!r} for {key} in {where}; expected a {kind.__name__} that is not empty.")
+        return value
+
+    classes = []
+    for index, table in enumerate(need(raw, "classes", list, "the rubric")):
+        where = f"class {index + 1}"
+        if not isinstance(table, dict):
+            raise RubricError(f"{path}: got {table!r} for {where}; expected a [[classes]] table.")
+        irrelevant = table.get("irrelevant", False)
+        if not isinstance(irrelevant, bool):
+            raise RubricError(f"{path}: got {irrelevant!r} for irrelevant in {where}; expected true or false.")
+        classes.append(
+            RubricClass(
+                id=need(table, "id", str, where),
+                title=str(table.get("title", table["id"])),
+                definition=need(table, "definition", str, where).strip(),
+                flagged=need(table, "flagged", bool, where),
+                irrelevant=irrelevant,
+            )
+        )
+    ids = [c.id for c in classes]
+    if len(set(ids)) != len(ids):
+        raise RubricError(f"{path}: got class ids {ids}; expected every id once.")
+    if {c.flagged for c in classes} != {True, False}:
+        raise RubricError(f"{path}: expected at least one class with flagged = true and one with flagged = false.")
+    if any(c.flagged and c.irrelevant for c in classes):
+        raise RubricError(f"{path}: a class cannot be both flagged and irrelevant; remove one of the two.")
+    binary = raw.get("binary", {})
+    when = {}
+    for key, side in (("flagged", True), ("not_flagged", False)):
+        default = next(c.id for c in classes if c.flagged == side)
+        when[key] = binary.get(key, default)
+        if when[key] not in [c.id for c in classes if c.flagged == side]:
+            raise RubricError(f"{path}: got [binary] {key} = {when[key]!r}; expected a class with flagged = {str(side).lower()}.")
+    return Rubric(
+        name=need(raw, "name", str, "the rubric"),
+        version=need(raw, "version", int, "the rubric"),
+        title=str(raw.get("title", raw["name"])),
+        source=str(raw.get("source", "not stated")),
+        classes=tuple(classes),
+        when_flagged=when["flagged"],
+        when_not_flagged=when["not_flagged"],
+    )

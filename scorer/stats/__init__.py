@@ -1,0 +1,1 @@
+"""Statistics of judged scores: arrays in, arrays out, no files and no records."""
