@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import cast
 
 from scorer.errors import InputError
-from scorer.readers._detect import Reader, detect, unrecognised
+from scorer.readers._detect import LabelsOnlyError, Reader, detect, label_columns, unrecognised
 from scorer.readers._files import open_table
 from scorer.records import Response
 
-__all__ = ["Reading", "read", "reader_names", "summary"]
+__all__ = ["LabelsOnlyError", "Reading", "read", "reader_names", "summary"]
 
 _FOLDER = Path(__file__).parent
 
@@ -55,6 +55,8 @@ def read(path: Path, *, format: str = "auto", target: str | None = None, method:
     readers = {name: _reader(name) for name in (reader_names() if format == "auto" else [format])}
     table = open_table(path, lambda columns: detect(columns, readers) is not None)
     name = detect(frozenset(table.columns), readers)
+    if name is None and (labels := label_columns(table.columns)):
+        raise LabelsOnlyError(path, labels)
     if name is None:
         raise unrecognised(path, table.columns, readers)
     responses = readers[name].read(table, target=target, method=method)

@@ -35,6 +35,20 @@ class Reader(Protocol):
         """The responses, one by one."""
 
 
+class LabelsOnlyError(InputError):
+    """The file holds labels of responses, not responses; `got` says so in words."""
+
+    def __init__(self, path: Path, labels: list[str]) -> None:
+        self.got = f"labels ({', '.join(labels)}) but no responses"
+        super().__init__(path, self.got, "responses", "give the file that holds the responses")
+
+
+def label_columns(columns: tuple[str, ...]) -> list[str]:
+    """The columns of labels in a file that has identifiers and labels, and nothing else (as `id,gpt4_label`)."""
+    others = [name for name in columns if name not in ("id", "item_id", "target", "method", "annotator")]
+    return others if others and all(name == "label" or name.endswith("_label") for name in others) else []
+
+
 def detect(columns: frozenset[str], readers: Mapping[str, Reader]) -> str | None:
     """Name of the first reader, by priority, that recognises the columns."""
     by_priority = sorted(readers, key=lambda name: (readers[name].PRIORITY, name))

@@ -6,6 +6,7 @@ headline.py    one line per target, method and judge
 scatter.py     geometry of the SRAs-against-SRAu figure; labels.py keeps its labels apart
 heatmap.py     category by channel, as data for the page
 explorer.py    the responses and verdicts, as data for the page
+summary.py     head of the page and how the run was made
 page.py        templates, escaping, content security policy, writing: shared by every HTML report
 """
 
@@ -21,7 +22,10 @@ from scorer.report.run_files import Run, load_run
 from scorer.report.scatter import NARROW, WIDE, draw_scatter
 from scorer.report.summary import made_how, summarise
 
-__all__ = ["render_report", "write_report"]
+EXPLORER_SCRIPTS = ("texts.js", "dom.js", "rows.js", "explorer.js")
+"""What `_explorer.html.j2` needs, in this order."""
+
+__all__ = ["EXPLORER_SCRIPTS", "render_report", "write_report"]
 
 
 def write_report(run_dir: Path) -> Path:
@@ -52,6 +56,6 @@ def render_report(run: Run) -> str:
             "made": made_how(run),
         },
         styles=("base.css", "figures.css", "explorer.css"),
-        scripts=("page.js", "texts.js", "explorer.js", "heatmap.js"),
+        scripts=("page.js", *EXPLORER_SCRIPTS, "heatmap.js"),
         data=data,
     )

@@ -8,7 +8,7 @@ The payload's shape, which explorer.js reads and another report may fill in its 
     outcome   {title, right, wrong}             what a verdict's `right` means
     queries   [text]                            each query once
     rows      [[number, item id, facet positions, query position, response, characters cut off, verdicts]]
-    verdict   [status, label, p_flagged, right, class probabilities, evidence, reason], one per judge
+    verdict   [status, label, p_flagged, flagged, right, class probabilities, evidence, reason], one per judge
 """
 
 from __future__ import annotations
@@ -135,6 +135,7 @@ def _verdicts(run: Run, judge: str, chosen: pl.Series) -> list[list[Any]]:
                 row["status"],
                 row["label"],
                 _short(row["p_flagged"]),
+                row["flagged"] if row["status"] == "ok" else None,
                 right,
                 None if None in classes else classes,
                 row.get("evidence"),

@@ -33,7 +33,9 @@ def heatmap_data(run: Run) -> dict[str, Any] | None:
                     for c in range(-1, len(channels)):
                         category = categories[r] if r >= 0 else None
                         channel = channels[c] if c >= 0 else None
-                        e = run.estimate(judge, metric, target=target, method=method, category=category, channel=channel)
+                        e = run.estimate(
+                            judge, metric, target=target, method=method, category=category, channel=channel
+                        )
                         if e is not None:
                             cells[f"{j}/{v}/{m}/{r}/{c}"] = _cell(e)
     return {

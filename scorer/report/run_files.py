@@ -56,12 +56,13 @@ class Run:
         return self._index.get((judge, metric, *(fixed.get(d) for d in DIMENSIONS)))
 
     def target_methods(self) -> Iterator[tuple[str, str]]:
-        """Each target with each of its methods that has estimates, in order of appearance."""
-        seen: dict[tuple[str, str], None] = {}
+        """Each target with each of its methods that has estimates: a target's methods side by side."""
+        methods: dict[str, dict[str, None]] = {}
         for e in self.scores:
             if e.target is not None and e.method is not None:
-                seen.setdefault((e.target, e.method))
-        yield from seen
+                methods.setdefault(e.target, {}).setdefault(e.method)
+        for target, own in methods.items():
+            yield from ((target, method) for method in own)
 
 
 def load_run(run_dir: Path) -> Run:
@@ -72,7 +73,9 @@ def load_run(run_dir: Path) -> Run:
     manifest = _json(run_dir / "manifest.json")
     missing = [key for key in _MANIFEST_KEYS if key not in manifest] if isinstance(manifest, dict) else ["everything"]
     if missing:
-        raise RunError(f"{run_dir / 'manifest.json'}: got no {', '.join(missing)}; score again to write a whole manifest.")
+        raise RunError(
+            f"{run_dir / 'manifest.json'}: got no {', '.join(missing)}; score again to write a whole manifest."
+        )
     rows = _json(run_dir / "scores.json")
     try:
         scores = tuple(Estimate(**{name: row[name] for name in _ESTIMATE_FIELDS}) for row in rows)
@@ -81,7 +84,9 @@ def load_run(run_dir: Path) -> Run:
     run = Run(manifest, scores, _parquet(run_dir / "responses.parquet"), _parquet(run_dir / "verdicts.parquet"))
     for judge in run.judges if len(run.verdicts) else []:
         if not run.verdicts_of(judge).select(_IDENTITY).equals(run.responses.select(_IDENTITY)):
-            raise RunError(f"{run_dir}: the verdicts of {judge} belong to other responses than responses.parquet; score again.")
+            raise RunError(
+                f"{run_dir}: the verdicts of {judge} belong to other responses than responses.parquet; score again."
+            )
     if len(run.responses) and not len(run.verdicts):
         raise RunError(f"{run_dir}: responses.parquet has rows but verdicts.parquet has none; score again.")
     return run
@@ -100,6 +105,8 @@ def _parquet(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror or error}); give the folder of a finished run.") from error
+        raise RunError(
+            f"{path}: cannot be read ({error.strerror or error}); give the folder of a finished run."
+        ) from error
     except pl.exceptions.PolarsError as error:
         raise RunError(f"{path}: is not a whole Parquet file; score again to write it anew.") from error

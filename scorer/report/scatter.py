@@ -38,9 +38,7 @@ class Size:
     @property
     def plot(self) -> Box:
         """The area between the axes."""
-        return Box(
-            self.left, self.top, self.width - self.left - self.right, self.height - self.top - self.bottom
-        )
+        return Box(self.left, self.top, self.width - self.left - self.right, self.height - self.top - self.bottom)
 
 
 WIDE = Size("wide", 880, 560, left=62, bottom=56, top=14, right=18, font=13, named=12)
@@ -109,7 +107,9 @@ def draw_scatter(headline: Headline, size: Size) -> Scatter:
     whiskers = [(_span(line, "SRAs"), _span(line, "SRAu")) for line in lines]
     across = [None if s is None else (_x(plot, s[0]), _x(plot, s[1])) for s, _ in whiskers]
     up = [None if s is None else (_y(plot, s[1]), _y(plot, s[0])) for _, s in whiskers]
-    texts = [str(line.number) if numbered else _short(" · ".join(line.shown[: len(line.shown) - several])) for line in lines]
+    texts = [
+        str(line.number) if numbered else _short(" · ".join(line.shown[: len(line.shown) - several])) for line in lines
+    ]
     widths = [(0.57 * size.font * len(text) + 2, size.font * 1.15) for text in texts]
     r = _RADIUS + 1.5
     solid = [Box(x - r, y - r, 2 * r, 2 * r) for x, y in points] + [_text_box(c, size) for c in corners]
@@ -140,7 +140,9 @@ def draw_scatter(headline: Headline, size: Size) -> Scatter:
         ticks_y=tuple((round(_y(plot, t / 5), 1), str(20 * t)) for t in range(6)),
         corners=corners,
         marks=marks,
-        legend=tuple((m.number, m.colour, m.shape, ", ".join(line.shown)) for m, line in zip(marks, lines, strict=True)),
+        legend=tuple(
+            (m.number, m.colour, m.shape, ", ".join(line.shown)) for m, line in zip(marks, lines, strict=True)
+        ),
         judges=tuple((shape, judge) for judge, shape in shapes.items()),
         numbered=numbered,
         left_out=tuple(", ".join(line.shown) for line in headline.lines if not _placed(line)),
@@ -202,7 +204,5 @@ def _leader(point: tuple[float, float], label: Placed) -> tuple[float, float, fl
     """A thin line from a mark to its label where the two stand apart."""
     if label.distance < 20:
         return None
-    box = label.box
-    x = min(max(point[0], box.x), box.x + box.w)
-    y = min(max(point[1], box.y), box.y + box.h)
+    x, y = label.box.nearest(point)
     return (point[0], point[1], round(x, 1), round(y, 1))

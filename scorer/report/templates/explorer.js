@@ -7,49 +7,23 @@ const explorer = (() => {
   const data = JSON.parse(document.getElementById("explorer-data").textContent);
   const form = root.querySelector("form");
   const body = root.querySelector("tbody");
-  const classes = new Map(data.classes.map((c) => [c.id, c]));
+  const { make, option, count } = dom;
+  const { draw, disagree } = responseRows(data);
   const rows = data.rows.map(([number, id, facets, query, response, cut, verdicts]) =>
     ({ number, id, facets, query, response, cut, verdicts: verdicts.map(named), lower: null }));
   const lowerQueries = data.queries.map((q) => q.toLowerCase());
-  const opened = new Set();
+  const opened = new Map(); // row -> characters shown
   let matching = rows;
   let page = 0;
 
-  function named([status, label, p, right, probabilities, evidence, reason]) {
-    const flagged = status === "ok" ? classes.get(label)?.flagged : null;
-    return { status, label, p, right, probabilities, evidence, reason, flagged };
+  function named([status, label, p, flagged, right, probabilities, evidence, reason]) {
+    return { status, label, p, flagged, right, probabilities, evidence, reason };
   }
-
-  // ---- small helpers
-
-  function make(tag, className, ...children) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    element.append(...children);
-    return element;
-  }
-
-  function isolated(text, className = "") {
-    const element = make("bdi", className);
-    element.textContent = texts.visible(text);
-    return element;
-  }
-
-  function option(select, value, text) {
-    const element = make("option");
-    element.value = value;
-    element.textContent = texts.visible(text);
-    select.append(element);
-  }
-
-  const percent = (p) => `${(100 * p).toFixed(1)} %`;
-  const count = (n) => n.toLocaleString("en-US");
-  const field = (name) => form.elements.namedItem(name);
-  const judge = () => Number(field("judge").value) || 0;
-  const title = (verdict) =>
-    verdict.status === "ok" ? (classes.get(verdict.label)?.title ?? verdict.label) : "not scored";
 
   // ---- filters
+
+  const field = (name) => form.elements.namedItem(name);
+  const judge = () => Number(field("judge").value) || 0;
 
   function prepare() {
     data.judges.forEach((name, i) => option(field("judge"), i, name));
@@ -85,8 +59,6 @@ const explorer = (() => {
       option(order, "near", "nearest the decision first");
     }
   }
-
-  const disagree = (row) => new Set(row.verdicts.filter((v) => v.flagged !== null).map((v) => v.flagged)).size > 1;
 
   function verdictTest(value) {
     if (value === "flagged") return (v) => v.flagged === true;
@@ -157,97 +129,16 @@ const explorer = (() => {
   }
 
   function drawRow(row) {
-    const verdict = row.verdicts[judge()];
-    const term = field("search").value.trim();
-    const open = opened.has(row);
-    const query = make("div", "text");
-    const response = make("div", "text");
-    query.dir = response.dir = "auto";
-    const foldedQuery = texts.fill(query, data.queries[row.query], { term, open }).folded;
-    const { folded, located } = texts.fill(response, row.response, { sentence: verdict.evidence, term, open });
-    if (!row.response.trim()) response.append(make("span", "none", "(empty)"));
-    const cell = make("td", "response", response);
-    if (open && row.cut) {
-      cell.append(make("p", "remark", `… and ${count(row.cut)} more characters, which only responses.parquet holds.`));
-    }
-    if (verdict.evidence && !located) cell.append(aside("Deciding sentence", verdict.evidence));
-    if (verdict.reason) cell.append(aside("Why not scored", verdict.reason));
-    if (open) cell.append(details(row));
-    cell.append(toggle(row, open, folded || foldedQuery));
-    return make("tr", open ? "opened" : "", item(row), make("td", "query", query), cell, judged(row, verdict));
-  }
-
-  function aside(name, text) {
-    const element = make("p", "remark", make("b", "", `${name}: `));
-    element.append(isolated(text.length > 600 ? `${text.slice(0, 600)} …` : text));
-    return element;
-  }
-
-  function toggle(row, open, folded) {
-    const button = make("button", "toggle");
-    button.type = "button";
-    button.setAttribute("aria-expanded", String(open));
-    const length = row.response.length + row.cut;
-    button.textContent = open ? "Fold" : folded ? `Show all (${count(length)} characters)` : "Details";
-    button.addEventListener("click", () => {
-      if (!opened.delete(row)) opened.add(row);
+    const resized = (size) => {
+      if (size > texts.FOLDED) opened.set(row, size);
+      else opened.delete(row);
       const fresh = drawRow(row);
-      button.closest("tr").replaceWith(fresh);
+      element.replaceWith(fresh);
       fresh.querySelector(".toggle").focus();
-    });
-    return button;
-  }
-
-  function item(row) {
-    const cell = make("td", "item", isolated(row.id, "id"));
-    const value = (key) => {
-      const f = data.facets.findIndex((facet) => facet.key === key);
-      return f < 0 ? null : data.facets[f].values[row.facets[f]];
     };
-    for (const keys of [["target", "method"], ["category", "channel"]]) {
-      const line = make("span", "meta");
-      keys.map(value).filter((v) => v !== null).forEach((v, i) => line.append(i ? " · " : "", isolated(v)));
-      if (line.childNodes.length) cell.append(line);
-    }
-    const expects = value("expects");
-    if (expects) cell.append(make("span", "meta", `expects ${expects}`));
-    return cell;
-  }
-
-  function judged(row, verdict) {
-    const side = verdict.flagged === null ? "unscored" : verdict.flagged ? "flagged" : "clear";
-    const chip = make("span", `chip ${side}`);
-    chip.textContent = texts.visible(title(verdict));
-    const cell = make("td", "verdict", chip);
-    if (verdict.status !== "ok") cell.append(make("span", "meta", data.statuses[verdict.status] ?? verdict.status));
-    if (verdict.p !== null) {
-      const meter = make("span", "meter", make("i"));
-      meter.firstChild.style.width = `${100 * verdict.p}%`;
-      cell.append(make("span", "meta", `flagged: ${percent(verdict.p)}`), meter);
-    }
-    if (verdict.right !== null) {
-      const right = verdict.right === 1;
-      const words = right ? `✓ ${data.outcome.right}` : `✗ ${data.outcome.wrong}`;
-      cell.append(make("span", `outcome ${right ? "right" : "wrong"}`, words));
-    }
-    if (row.verdicts.length > 1 && disagree(row)) cell.append(make("span", "meta", "judges disagree"));
-    return cell;
-  }
-
-  function details(row) {
-    const list = make("dl", "details");
-    row.verdicts.forEach((verdict, j) => {
-      const parts = [title(verdict) + (verdict.status === "ok" ? "" : ` (${data.statuses[verdict.status] ?? verdict.status})`)];
-      if (verdict.probabilities) {
-        parts.push(data.classes.map((c, i) => `${c.title} ${percent(verdict.probabilities[i])}`).join(", "));
-      } else if (verdict.p !== null) parts.push(`flagged ${percent(verdict.p)}`);
-      list.append(make("dt", "", isolated(data.judges[j])), make("dd", "", isolated(parts.join(": "))));
-    });
-    const others = data.facets.map((facet, f) => [facet.title, facet.values[row.facets[f]]]).filter((x) => x[1] !== null);
-    const all = make("dd", "");
-    others.forEach(([name, value], i) => all.append(i ? " · " : "", `${name.toLowerCase()} `, isolated(value)));
-    list.append(make("dt", "", `row ${count(row.number)}`), all);
-    return list;
+    const head = opened.get(row) ?? texts.FOLDED;
+    const element = draw(row, { judge: judge(), term: field("search").value.trim(), head, resized });
+    return element;
   }
 
   // ---- events
@@ -288,7 +179,7 @@ const explorer = (() => {
   root.querySelector("[data-open-all]").addEventListener("click", () => {
     const shown = matching.slice(page * PAGE, (page + 1) * PAGE);
     const all = shown.every((r) => opened.has(r));
-    for (const row of shown) all ? opened.delete(row) : opened.add(row);
+    for (const row of shown) all ? opened.delete(row) : opened.set(row, texts.OPEN);
     render();
   });
   for (const element of root.querySelectorAll("[hidden]:not(label)")) element.hidden = false;

@@ -9,22 +9,11 @@
   const table = root.querySelector("table");
   const caption = root.querySelector("caption");
   const EXPECTS = { SRAs: "answer", SRAu: "refusal" };
+  const { make, option, percent, count } = dom;
   const field = (name) => form.elements.namedItem(name);
-  const percent = (p) => `${(100 * p).toFixed(1)} %`;
-
-  function make(tag, className, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = texts.visible(text);
-    return element;
-  }
 
   function choices(name, values) {
-    values.forEach((value, i) => {
-      const option = make("option", "", value);
-      option.value = i;
-      field(name).append(option);
-    });
+    values.forEach((value, i) => option(field(name), i, value));
     field(name).closest("label").hidden = values.length < 2;
   }
 
@@ -36,9 +25,11 @@
     const prefix = `${j}/${v}/${m}`;
     const corner = make("tr");
     corner.append(make("td"));
+    const width = `${(84 / channels.length).toFixed(2)}%`;
     for (const c of channels) {
       const head = make("th", "", c < 0 ? (data.channels.length ? "all channels" : data.metrics[m]) : data.channels[c]);
       head.scope = "col";
+      head.style.width = width;
       head.dir = "auto";
       corner.append(head);
     }
@@ -47,7 +38,10 @@
     const body = make("tbody");
     for (const r of positions(data.categories)) {
       const row = make("tr", r < 0 ? "margin" : "");
-      const name = make("th", "", r < 0 ? "all categories" : data.categories[r]);
+      const name = make("th");
+      for (const part of (r < 0 ? "all categories" : data.categories[r]).split(/(?<=_)/)) {
+        name.append(texts.visible(part), make("wbr")); // snake_case has no other place to break
+      }
       name.scope = "row";
       name.dir = "auto";
       row.append(name, ...channels.map((c) => cell(data.cells[`${prefix}/${r}/${c}`], r, c, [j, v, m])));
@@ -70,12 +64,9 @@
     if (value === null) button.append(make("span", "value", "none scored"));
     else {
       button.style.setProperty("--heat", `${(100 * value).toFixed(1)}%`);
-      // Black or white, whichever reads better: the crossing lies elsewhere in the dark palette.
-      button.classList.toggle("past-light", value > 0.73);
-      button.classList.toggle("past-dark", value > 0.515);
       button.append(make("span", "value", percent(value)));
     }
-    button.append(make("span", "n", `n = ${n.toLocaleString("en-US")}${unscored ? `, ${unscored} unscored` : ""}`));
+    button.append(make("span", "n", `n = ${count(n)}${unscored ? `, ${unscored} unscored` : ""}`));
     if (low !== null && high !== null) {
       button.title = `${percent(value)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}], n = ${n}. Show responses.`;
     }

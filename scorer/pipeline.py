@@ -1,0 +1,250 @@
+"""The order of the stages: inputs -> responses -> verdicts -> estimates -> report. Nothing else knows it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from scorer import __version__
+from scorer.assets import file_sha256
+from scorer.cache import VerdictCache, default_cache_folder
+from scorer.errors import InputError, RunError
+from scorer.ingest import Ingested, ingest, responses_of
+from scorer.judges import Judge, JudgeOptions, build_judge, judge_summary
+from scorer.judging import JudgeCounts, judge_part, verdict_frame
+from scorer.metrics import estimate
+from scorer.records import Estimate
+from scorer.report import write_report
+from scorer.rubrics import Rubric, load_rubric
+from scorer.run_folder import (
+    MANIFEST,
+    RESPONSES,
+    SCORES_CSV,
+    SCORES_JSON,
+    VERDICTS,
+    RunFolder,
+    storage_errors,
+    write_json,
+    write_parts,
+    write_whole,
+)
+
+_CACHE_FILE = "verdicts.sqlite"
+_POLARS_TYPES: dict[Any, Any] = {
+    "str": pl.String,
+    "str | None": pl.String,
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "float | None": pl.Float64,
+}
+_PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers")
+
+
+class Progress(Protocol):
+    """Where the pipeline says what it is doing."""
+
+    def say(self, line: str) -> None:
+        """One line for the user."""
+
+    def start(self, what: str, total: int) -> None:
+        """A counted stage begins."""
+
+    def advance(self, count: int) -> None:
+        """Some of the counted stage is done."""
+
+    def finish(self) -> None:
+        """The counted stage is over."""
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What a user asks `scorer score` to do. `cache` None is the user's cache folder."""
+
+    inputs: tuple[Path, ...]
+    out: Path
+    rubric: str = "vscbench"
+    judges: tuple[str, ...] = ("embedding",)
+    format: str = "auto"
+    target: str | None = None
+    method: str | None = None
+    seed: int = 0
+    force: bool = False
+    cache: Path | None = None
+    use_cache: bool = True
+    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """What `score` made."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    estimates: list[Estimate]
+
+
+def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
+    """Score all inputs with all judges into one run folder.
+
+    Every row is read and checked before anything is judged. Killed at any moment, the same call goes on where it
+    was: verdicts are in the cache (or, without one, in the run folder) as soon as they are there. Raises a
+    ScorerError with one clear sentence where something is wrong; files of an earlier run are then intact.
+    """
+    began = time.monotonic()
+    rubric = load_rubric(options.rubric)
+    if len(set(options.judges)) != len(options.judges):
+        raise RunError(f"got judges {', '.join(options.judges)}; expected every judge once; remove the repeated one.")
+    judges = [build_judge(name, rubric, options.judge_options) for name in options.judges]
+    inputs = _readable(options.inputs)
+    folder = RunFolder(options.out)
+    with folder.claimed():
+        identity = _identity(options, inputs, judges)
+        _refuse_other_run(folder, identity, options.force)
+        progress.say(f"reading {len(inputs)} input{'s' if len(inputs) > 1 else ''}")
+        read = ingest(
+            inputs,
+            folder.work,
+            progress.say,
+            format=options.format,
+            target=options.target,
+            method=options.method,
+        )
+        manifest = _manifest(options, identity, rubric, judges, read)
+        if folder.manifest() is None:
+            write_json(folder / MANIFEST, manifest | {"state": "running"})
+        counts = _judge(options, folder, judges, read, progress)
+        progress.say("computing scores and intervals")
+        estimates = estimate(pl.scan_parquet(folder / VERDICTS), rubric, options.seed)
+        _write_scores(folder, estimates)
+        manifest |= {
+            "state": "complete",
+            "counts": {name: dict(c.by_status) for name, c in counts.items()},
+            "judged": {name: c.judged for name, c in counts.items()},
+            "from_cache": {name: c.from_cache for name, c in counts.items()},
+            "wall_seconds": round(time.monotonic() - began, 2),
+        }
+        write_json(folder / MANIFEST, manifest)
+        progress.say("writing the report")
+        write_report(options.out)
+        folder.clear_work()
+    return ScoredRun(options.out, manifest, estimates)
+
+
+def _readable(paths: Sequence[Path]) -> list[Path]:
+    """The inputs, each once and each a readable file."""
+    for path in paths:
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise InputError(path, error.strerror or "no readable file", "a file of responses", "check the path") from error
+    return list(dict.fromkeys(paths))
+
+
+def _identity(options: ScoreOptions, inputs: list[Path], judges: list[Judge]) -> dict[str, Any]:
+    """What makes a run this run: another set of inputs or options is another run."""
+    return {
+        "inputs": [{"name": p.name, "sha256": file_sha256(p)} for p in inputs],
+        "judges": {j.name: j.fingerprint for j in judges},
+        "rubric": judges[0].rubric.digest,
+        "options": {k: getattr(options, k) for k in ("format", "target", "method", "seed")},
+    }
+
+
+def _refuse_other_run(folder: RunFolder, identity: dict[str, Any], force: bool) -> None:
+    """An existing run is gone on with where it is the same one, and replaced only where the user says so."""
+    if force:
+        folder.clear()
+        return
+    earlier = folder.manifest()
+    if earlier is None:
+        if foreign := folder.foreign():
+            raise RunError(
+                f"{folder.path}: got a folder with other files ({', '.join(foreign[:3])}); expected an empty or new "
+                "one; choose another --out, or --force to write beside them."
+            )
+        return
+    known = earlier.get("identity", {})
+    other = [key for key in identity if identity[key] != known.get(key)]
+    if other:
+        raise RunError(
+            f"{folder.path}: holds a run with other {' and '.join(other)}; choose another --out, or --force to "
+            "replace it."
+        )
+
+
+def _judge(
+    options: ScoreOptions, folder: RunFolder, judges: list[Judge], read: Ingested, progress: Progress
+) -> dict[str, JudgeCounts]:
+    """Judge part by part into the work folder, then put responses and verdicts in place."""
+    counts = {j.name: JudgeCounts() for j in judges}
+    parts: list[Path] = []
+    with VerdictCache(_cache_folder(options, folder) / _CACHE_FILE) as cache:
+        progress.start("judging", read.rows * len(judges))
+        for source in read.parts:
+            frame = pl.read_parquet(source)
+            responses = responses_of(frame)
+            judged = [(j, judge_part(j, responses, cache, counts[j.name], progress.advance)) for j in judges]
+            parts.append(source.with_name(source.name.replace("responses", "verdicts")))
+            with storage_errors(parts[-1]):
+                verdict_frame(frame, judged).write_parquet(parts[-1])
+        progress.finish()
+    write_parts(folder / RESPONSES, read.parts)
+    write_parts(folder / VERDICTS, parts)
+    return counts
+
+
+def _cache_folder(options: ScoreOptions, folder: RunFolder) -> Path:
+    """Without a cache of the user's, verdicts are kept in the run folder until the run is complete."""
+    if not options.use_cache:
+        return folder.work
+    return options.cache or default_cache_folder()
+
+
+def _write_scores(folder: RunFolder, estimates: list[Estimate]) -> None:
+    rows = [asdict(e) for e in estimates]
+    schema = {f.name: _POLARS_TYPES[f.type] for f in fields(Estimate)}
+    frame = pl.DataFrame(rows, schema=schema)
+    write_whole(folder / SCORES_CSV, frame.write_csv)
+    write_json(folder / SCORES_JSON, rows)
+
+
+def _manifest(
+    options: ScoreOptions, identity: dict[str, Any], rubric: Rubric, judges: list[Judge], read: Ingested
+) -> dict[str, Any]:
+    """All that the run was made of; counts and times come at its end."""
+    return {
+        "scorer_version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": read.inputs,
+        "rows": read.rows,
+        "rubric": _rubric_record(rubric),
+        "judges": [
+            {"name": j.name, "summary": judge_summary(j.name), "fingerprint": j.fingerprint} for j in judges
+        ],
+        "options": {
+            "rubric": options.rubric,
+            "judges": list(options.judges),
+            "format": options.format,
+            "target": options.target,
+            "method": options.method,
+            "device": options.judge_options.device,
+            "dtype": options.judge_options.dtype,
+        },
+        "seed": options.seed,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
+        "notes": read.notes,
+        "identity": identity,
+    }
+
+
+def _rubric_record(rubric: Rubric) -> dict[str, Any]:
+    return asdict(rubric) | {"digest": rubric.digest}

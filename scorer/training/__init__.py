@@ -1,0 +1,1 @@
+"""Training the embedding judge's heads, with held-out numbers: `scorer train embedding`."""
