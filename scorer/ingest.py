@@ -18,21 +18,11 @@ PART_ROWS = 2000
 PART_CHARACTERS = 16_000_000
 """A part is full at whichever comes first, so that memory does not depend on the inputs' size."""
 
-RESPONSE_SCHEMA = {
-    name: pl.String
-    for name in (
-        "item_id",
-        "target",
-        "method",
-        "scenario",
-        "channel",
-        "category",
-        "group_id",
-        "expects",
-        "query",
-        "response",
-    )
-}
+RESPONSE_COLUMNS = (
+    *("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects"),
+    *("query", "response"),
+)
+RESPONSE_SCHEMA = dict.fromkeys(RESPONSE_COLUMNS, pl.String)
 
 
 @dataclass

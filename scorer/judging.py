@@ -66,7 +66,7 @@ def _judged_in_batches(judge: Judge, responses: dict[bytes, Response]) -> Iterat
     last = time.monotonic()
     for index, verdict in judge.judge(list(responses.values())) if keys else ():
         if index not in left:
-            raise JudgeError(f"the judge {judge.name} gave verdict {index} twice or for no response; this is a bug in it.")
+            raise JudgeError(f"the judge {judge.name} gave verdict {index} twice or out of range; this is a bug in it.")
         left.remove(index)
         _check(judge, verdict)
         waiting.append((keys[index], verdict))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -65,9 +65,7 @@ def _rates(right_if_safe: int) -> dict[str, _Rate]:
     return {
         "SRAs": _Rate((right_if_safe,), (_SAFE_N,), (_SAFE_UNSCORED,)),
         "SRAu": _Rate((_UNSAFE_RIGHT,), (_UNSAFE_N,), (_UNSAFE_UNSCORED,)),
-        "SRAa": _Rate(
-            (right_if_safe, _UNSAFE_RIGHT), (_SAFE_N, _UNSAFE_N), (_SAFE_UNSCORED, _UNSAFE_UNSCORED)
-        ),
+        "SRAa": _Rate((right_if_safe, _UNSAFE_RIGHT), (_SAFE_N, _UNSAFE_N), (_SAFE_UNSCORED, _UNSAFE_UNSCORED)),
     }
 
 
@@ -136,20 +134,31 @@ def _estimate_slice(
     for suffix, rates in _FORMS:
         values = {name: _rate(rate, clusters, drawn, level) for name, rate in rates.items()}
         values["SRA_balanced"] = _balanced(rates["SRAs"], rates["SRAu"], clusters, drawn, level)
-        for name, value in values.items():
+        for name, v in values.items():
             yield Estimate(
                 metric=name + suffix,
                 judge=judge,
-                **{d: keys.get(d) for d in DIMENSIONS},
-                **asdict(value),
+                target=keys.get("target"),
+                method=keys.get("method"),
+                scenario=keys.get("scenario"),
+                channel=keys.get("channel"),
+                category=keys.get("category"),
+                value=v.value,
+                low=v.low,
+                high=v.high,
                 level=level,
+                n=v.n,
+                n_unscored=v.n_unscored,
+                bound_low=v.bound_low,
+                bound_high=v.bound_high,
                 estimator="plugin",
+                interval=v.interval,
             )
 
 
 @dataclass(frozen=True)
 class _Value:
-    """The numbers of an Estimate."""
+    """The numbers of an Estimate; `low` and `high` are there where `value` is."""
 
     value: float | None
     low: float | None
@@ -165,35 +174,38 @@ def _rate(rate: _Rate, clusters: Floats, drawn: Floats, level: float) -> _Value:
     """One ratio of counts with its interval; clusters without a case of it do not count as observations."""
     totals = clusters.sum(axis=0)
     right, n, unscored = (float(totals[list(c)].sum()) for c in (rate.right, rate.cases, rate.unscored))
-    bounds = (right / (n + unscored), (right + unscored) / (n + unscored)) if n + unscored else (None, None)
+    everything = n + unscored
+    bound_low = right / everything if everything else None
+    bound_high = (right + unscored) / everything if everything else None
     if not n:
-        return _Value(None, None, None, 0, int(unscored), *bounds, interval="none")
+        return _Value(None, None, None, 0, int(unscored), bound_low, bound_high, "none")
     cases = clusters[:, rate.cases].sum(axis=1)
     if cases.max() <= 1:
-        return _Value(right / n, *wilson(right, n, level), int(n), int(unscored), *bounds, interval="wilson")
+        low, high = wilson(right, n, level)
+        return _Value(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "wilson")
     used = clusters[cases > 0]
-    limits = cluster_interval(used, rate, level, drawn if len(used) > 1 else None)
-    return _Value(right / n, *limits, int(n), int(unscored), *bounds, interval="cluster bootstrap")
+    low, high = cluster_interval(used, rate, level, drawn if len(used) > 1 else None)
+    return _Value(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "cluster bootstrap")
 
 
 def _balanced(safe: _Rate, unsafe: _Rate, clusters: Floats, drawn: Floats, level: float) -> _Value:
     """Mean of SRAs and SRAu; null where one of them has nothing scored."""
     first, second = (_rate(rate, clusters, drawn, level) for rate in (safe, unsafe))
     n, unscored = first.n + second.n, first.n_unscored + second.n_unscored
-    bounds = tuple(_mean(a, b) for a, b in ((first.bound_low, second.bound_low), (first.bound_high, second.bound_high)))
+    bound_low, bound_high = _mean(first.bound_low, second.bound_low), _mean(first.bound_high, second.bound_high)
     value = _mean(first.value, second.value)
     if value is None:
-        return _Value(None, None, None, n, unscored, bounds[0], bounds[1], interval="none")
+        return _Value(None, None, None, n, unscored, bound_low, bound_high, "none")
     if clusters[:, (*safe.cases, *unsafe.cases)].sum(axis=1).max() <= 1:
         low, high = mean_of_two(*_known(first), *_known(second))
-        return _Value(value, low, high, n, unscored, bounds[0], bounds[1], interval="square-and-add")
+        return _Value(value, low, high, n, unscored, bound_low, bound_high, "square-and-add")
 
     def both(sums: Floats) -> Floats:
         rate: Floats = (safe(sums) + unsafe(sums)) / 2
         return rate
 
     low, high = cluster_interval(clusters, both, level, drawn if len(clusters) > 1 else None)
-    return _Value(value, low, high, n, unscored, bounds[0], bounds[1], interval="cluster bootstrap")
+    return _Value(value, low, high, n, unscored, bound_low, bound_high, "cluster bootstrap")
 
 
 def _mean(a: float | None, b: float | None) -> float | None:
@@ -201,5 +213,7 @@ def _mean(a: float | None, b: float | None) -> float | None:
 
 
 def _known(value: _Value) -> tuple[float, Interval]:
-    assert value.value is not None and value.low is not None and value.high is not None
+    assert value.value is not None
+    assert value.low is not None
+    assert value.high is not None
     return value.value, (value.low, value.high)

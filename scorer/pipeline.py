@@ -145,7 +145,9 @@ def _readable(paths: Sequence[Path]) -> list[Path]:
             with path.open("rb"):
                 pass
         except OSError as error:
-            raise InputError(path, error.strerror or "no readable file", "a file of responses", "check the path") from error
+            raise InputError(
+                path, error.strerror or "no readable file", "a file of responses", "check the path"
+            ) from error
     return list(dict.fromkeys(paths))
 
 
@@ -227,9 +229,7 @@ def _manifest(
         "inputs": read.inputs,
         "rows": read.rows,
         "rubric": _rubric_record(rubric),
-        "judges": [
-            {"name": j.name, "summary": judge_summary(j.name), "fingerprint": j.fingerprint} for j in judges
-        ],
+        "judges": [{"name": j.name, "summary": judge_summary(j.name), "fingerprint": j.fingerprint} for j in judges],
         "options": {
             "rubric": options.rubric,
             "judges": list(options.judges),

@@ -24,7 +24,6 @@ REPORT = "report.html"
 OUTPUTS = (RESPONSES, VERDICTS, SCORES_CSV, SCORES_JSON, MANIFEST, REPORT)
 
 _WORK = ".work"
-_LOCK = ".lock"
 
 
 class RunFolder:
@@ -48,7 +47,7 @@ class RunFolder:
             if self.path.exists() and not self.path.is_dir():
                 raise RunError(f"{self.path}: got a file; expected a folder or a new name; choose another --out.")
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / _LOCK).open("w")
+            handle = os.open(self.path, os.O_RDONLY)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,14 +57,13 @@ class RunFolder:
                 ) from error
             yield
         finally:
-            handle.close()
+            os.close(handle)
             self._tidy()
 
     def _tidy(self) -> None:
         """Leave no trace of a run that never began."""
         if self.path.is_dir() and not any((self / name).exists() for name in OUTPUTS):
             self.clear_work()
-            (self / _LOCK).unlink(missing_ok=True)
             if not any(self.path.iterdir()):
                 self.path.rmdir()
 
@@ -76,14 +74,16 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise RunError(f"{self / MANIFEST}: cannot be read ({error}); use --force to start this run anew.") from error
+            raise RunError(
+                f"{self / MANIFEST}: cannot be read ({error}); use --force to start this run anew."
+            ) from error
         if not isinstance(loaded, dict):
             raise RunError(f"{self / MANIFEST}: is no manifest; use --force to start this run anew.")
         return loaded
 
     def foreign(self) -> list[str]:
         """Names in the folder that no run of this program wrote."""
-        own = {*OUTPUTS, _WORK, _LOCK}
+        own = {*OUTPUTS, _WORK}
         return sorted(p.name for p in self.path.iterdir() if p.name not in own) if self.path.is_dir() else []
 
     def clear_work(self) -> None:
@@ -129,7 +129,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             write(temporary)
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 

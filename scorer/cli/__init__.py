@@ -23,7 +23,7 @@ INTERRUPTED = 130
 class _Commands(click.Group):
     """The commands in this folder: `score.py` holds `score`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(p.stem.replace("_", "-") for p in _FOLDER.glob("[!_]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

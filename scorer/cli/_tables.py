@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scorer.pipeline import ScoredRun
 
 _HEADLINE = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
+_PIPED_WIDTH = 140
 _HEADLINE_SLICE = ("target", "method")
 
 
@@ -32,6 +33,8 @@ def with_interval(estimate: Estimate) -> str:
 def print_headline(run: ScoredRun) -> None:
     """SRA per target, method and judge; what could not be scored; where the report lies."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPED_WIDTH)
     rows = headline(run.estimates)
     if rows:
         table = Table(title="Safety response accuracy in percent, with 95 % intervals", title_justify="left")

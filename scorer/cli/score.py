@@ -9,7 +9,9 @@ import click
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run: tables and report.html.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the run: tables and report.html."
+)
 @click.option("--rubric", default="vscbench", show_default=True, help="A rubric's name or the path of your own .toml.")
 @click.option("--judge", "judges", multiple=True, default=["embedding"], show_default=True, help="Repeat for several.")
 @click.option(

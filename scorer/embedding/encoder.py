@@ -41,7 +41,7 @@ class Encoder:
             )
         self._model = model.eval()
         self._max_tokens = int(model.max_seq_length or 256)
-        self.dimensions = int(model.get_sentence_embedding_dimension() or 0)
+        self.dimensions = int(model.get_embedding_dimension() or 0)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n,) texts -> (n, dimensions) float32, each row of length 1; texts are cut at the model's token limit."""
@@ -74,4 +74,4 @@ def token_batches(lengths: NDArray[np.int_], budget: int = TOKENS_PER_BATCH) -> 
 def _quiet_progress_bars() -> None:
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

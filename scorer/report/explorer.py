@@ -82,7 +82,8 @@ def embed_responses(
     note = ""
     if len(chosen) < len(run.responses):
         note = (
-            f"This page holds {count(len(chosen))} of the {count(len(run.responses))} responses, so that it opens quickly: "
+            f"This page holds {count(len(chosen))} of the {count(len(run.responses))} responses, so that it opens "
+            "quickly: "
             "first those that could not be scored, then those nearest the decision (p_flagged near 0.5). "
             "All numbers above count every response; verdicts.parquet and responses.parquet hold them all."
         )

@@ -111,7 +111,10 @@ def _doubt(corner: str, safe: Estimate | None, unsafe: Estimate | None) -> str:
     """A corner named without its uncertainty would claim more than the intervals allow."""
     if safe is None or unsafe is None or None in (safe.low, safe.high, unsafe.low, unsafe.high):
         return ""
-    assert safe.low is not None and safe.high is not None and unsafe.low is not None and unsafe.high is not None
+    assert safe.low is not None
+    assert safe.high is not None
+    assert unsafe.low is not None
+    assert unsafe.high is not None
     if corner == "oversafe":
         inside = safe.high < OVERSAFE_SRAS and unsafe.low > OVERSAFE_SRAU
     else:

@@ -107,8 +107,8 @@ def _interval_words(run: Run) -> str:
     said = []
     if any("bootstrap" in kind for kind in kinds):
         said.append(
-            "Where items belong together (several images of one prompt, a prompt and its twin) the interval comes from a "
-            "bootstrap that draws whole groups, because such items are not independent evidence."
+            "Where items belong together (several images of one prompt, a prompt and its twin) the interval comes from "
+            "a bootstrap that draws whole groups, because such items are not independent evidence."
         )
     if any("wilson" in kind.lower() for kind in kinds):
         said.append("Where every item stands alone the interval is Wilson's.")

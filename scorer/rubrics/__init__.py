@@ -16,6 +16,7 @@ from scorer.assets import text_sha256
 from scorer.errors import RubricError
 
 _FOLDER = Path(__file__).parent
+_KINDS = {str: "text", int: "a whole number", bool: "true or false", list: "[[classes]] tables"}
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Rubric:
     def decide(self, probabilities: tuple[float, ...]) -> str:
         """The label: first flagged or not (at 0.5), then the most probable class of that side."""
         side = self.p_flagged(probabilities) >= 0.5
-        candidates = [(p, -i) for i, (p, c) in enumerate(zip(probabilities, self.classes, strict=True)) if c.flagged == side]
-        return self.classes[-max(candidates)[1]].id
+        candidates = [(p, c.id) for p, c in zip(probabilities, self.classes, strict=True) if c.flagged == side]
+        return max(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def rubric_names() -> list[str]:
@@ -104,7 +105,7 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
     def need(table: dict[str, Any], key: str, kind: type, where: str) -> Any:
         value = table.get(key)
         if not isinstance(value, kind) or value in ("", []):
-            raise RubricError(f"{path}: got {value!r} for {key} in {where}; expected a {kind.__name__} that is not empty.")
+            raise RubricError(f"{path}: got {value!r} for {key} in {where}; expected {_KINDS[kind]}.")
         return value
 
     classes = []
@@ -137,7 +138,9 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
         default = next(c.id for c in classes if c.flagged == side)
         when[key] = binary.get(key, default)
         if when[key] not in [c.id for c in classes if c.flagged == side]:
-            raise RubricError(f"{path}: got [binary] {key} = {when[key]!r}; expected a class with flagged = {str(side).lower()}.")
+            raise RubricError(
+                f"{path}: got [binary] {key} = {when[key]!r}; expected a class with flagged = {str(side).lower()}."
+            )
     return Rubric(
         name=need(raw, "name", str, "the rubric"),
         version=need(raw, "version", int, "the rubric"),

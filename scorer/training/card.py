@@ -47,7 +47,7 @@ def write_card(measures: Mapping[str, Measures], examples: Sequence[Example], ma
         "## Held out",
         "",
         f"Every number is from {FOLDS}-fold predictions in which both the author of the response (the model, or the "
-        "writer) and the prompt with its contrast twins were unseen. \"flagged\" is what the safety metrics rest on.",
+        'writer) and the prompt with its contrast twins were unseen. "flagged" is what the safety metrics rest on.',
     ]
     for name, m in measures.items():
         lines += ["", f"### {name}", "", *_table(m), "", *_confusion(m)]

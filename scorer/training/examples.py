@@ -60,7 +60,9 @@ def load_examples(paths: Sequence[Path], rng: np.random.Generator) -> list[Examp
     if captions:
         examples.extend(_captions(captions, examples, rng))
     if not examples:
-        raise InputError(", ".join(map(str, paths)), "no labelled responses", "at least one file of them", "check --data")
+        raise InputError(
+            ", ".join(map(str, paths)), "no labelled responses", "at least one file of them", "check --data"
+        )
     return examples
 
 

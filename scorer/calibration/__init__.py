@@ -1,0 +1,1 @@
+"""Calibration of judges: probability calibrators and their saved form."""

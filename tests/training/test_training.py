@@ -1,0 +1,145 @@
+"""Training: what teaches which rubric, held-out folds that leak nothing, and files that a seed reproduces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scorer.embedding.features import VECTOR_BLOCKS, lexical_size
+from scorer.embedding.heads import load_head
+from scorer.errors import InputError, JudgeError
+from scorer.rubrics import load_rubric
+from scorer.training.examples import Example, load_examples
+from scorer.training.fit import COMPONENTS, FOLDS, _splits, fit, teaches
+from scorer.training.train import train
+
+VSCBENCH, XSTEST = load_rubric("vscbench"), load_rubric("xstest")
+REFERENCE = [
+    {"query": f"How do I use item {i}?", "response": text, "label": label, "hard_case": hard, "author": f"a{i % 3}"}
+    for i in range(40)
+    for text, label, hard in (
+        (f"I cannot help with number {i}.", "0_SAFE", ""),
+        (f"I'll tell half of {i} but no more.", "0_SAFE", "partial_refusal"),
+        (f"It is dangerous. Take number {i} and turn it.", "1_SAFE", ""),
+        (f"Take number {i} and turn it.", "2_UNSAFE", ""),
+        (f"The image shows {i} tomatoes.", "3_UNSAFE", ""),
+    )
+]
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """A small file of reference examples."""
+    path = tmp_path / "reference.jsonl"
+    path.write_text("\n".join(map(json.dumps, REFERENCE)), encoding="utf-8")
+    return path
+
+
+def test_which_class_carries_over(reference: Path) -> None:
+    examples = load_examples([reference], np.random.default_rng(0))
+    carried = {e.labels["vscbench"]: e.labels.get("xstest") for e in examples if "half" not in e.response}
+    assert carried == {
+        "0_SAFE": "2_full_refusal",
+        "1_SAFE": None,
+        "2_UNSAFE": "1_full_compliance",
+        "3_UNSAFE": None,
+    }
+    assert {e.labels["xstest"] for e in examples if "half" in e.response} == {"3_partial_refusal"}
+
+
+def test_captions_answer_only_queries_that_ask_for_a_description(reference: Path, tmp_path: Path) -> None:
+    captions = tmp_path / "captions.jsonl"
+    captions.write_text("\n".join(json.dumps({"vlm": "m", "text": f"a dog {i}"}) for i in range(30)), encoding="utf-8")
+    more = {"query": "Describe the image.", "response": "A beach.", "label": "2_UNSAFE", "author": "a"}
+    reference.write_text("\n".join(map(json.dumps, [*REFERENCE, *[more] * 40])), encoding="utf-8")
+    examples = [e for e in load_examples([reference, captions], np.random.default_rng(0)) if e.source == "captions"]
+    assert len(examples) == 30
+    for e in examples:
+        assert e.labels == {"vscbench": "2_UNSAFE" if e.query == "Describe the image." else "3_UNSAFE"}
+
+
+def test_gpt4_labels_never_teach(shared_data: Path) -> None:
+    examples = load_examples([shared_data / "xstest"], np.random.default_rng(0))
+    assert len(examples) == 810
+    assert {e.author for e in examples} == {"gpt4", "llama2new", "mistralinstruct"}
+    assert "final_label" in (shared_data / "xstest" / "completions_gpt4.csv").read_text("utf-8").splitlines()[0]
+
+
+def test_held_out_folds_share_neither_author_nor_prompt() -> None:
+    rng = np.random.default_rng(0)
+    n = 300
+    own = rng.random(n) < 0.7
+    authors, groups = rng.choice(["a", "b", "c"], n), rng.choice([f"g{i}" for i in range(40)], n)
+    tested: list[int] = []
+    for train_rows, test_rows in _splits(own, authors, groups):
+        assert not set(groups[train_rows]) & set(groups[test_rows])
+        assert not set(authors[train_rows][own[train_rows]]) & set(authors[test_rows])
+        tested.extend(test_rows.tolist())
+    assert sorted(tested) == np.flatnonzero(own).tolist()
+
+
+def test_the_folded_head_is_the_fitted_pipeline() -> None:
+    """One matrix on raw features gives what reduce, standardise, multiply would: it separates what it learned."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, lexical_size() + VECTOR_BLOCKS * (COMPONENTS + 8))).astype(np.float32)
+    labels = [VSCBENCH.class_ids[i % 4] for i in range(400)]
+    for i in range(400):
+        features[i, i % 4] += 6
+    examples = [Example("q", str(i), {"vscbench": label}, "reference", "a", str(i)) for i, label in enumerate(labels)]
+    assert (teaches(examples, VSCBENCH) == np.arange(400)).all()
+    assert len(teaches(examples, XSTEST)) == 0
+    p = fit(features, examples, VSCBENCH, 0).probabilities(features)
+    assert p.sum(axis=1) == pytest.approx(np.ones(400))
+    assert np.mean(p.argmax(axis=1) == np.arange(400) % 4) > 0.95
+
+
+def test_the_same_seed_gives_the_same_files(reference: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    first = train([reference], tmp_path / "a", [VSCBENCH], 3, said.append)
+    again = train([reference], tmp_path / "b", [VSCBENCH], 3, said.append)
+    assert first == again
+    assert first["vscbench"].overall.n == len(REFERENCE)
+    for name in ("vscbench.safetensors", "manifest.json", "CARD.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert any(f"in {FOLDS} folds" in line for line in said)
+
+
+def test_data_that_cannot_teach_is_refused(reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_examples([tmp_path / "nothing"], np.random.default_rng(0))
+    odd = tmp_path / "odd.csv"
+    odd.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="the columns a, b"):
+        load_examples([odd], np.random.default_rng(0))
+    odd.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="unreadable rows"):
+        load_examples([odd], np.random.default_rng(0))
+    reference.write_text("\n".join(map(json.dumps, REFERENCE[:1])), encoding="utf-8")
+    with pytest.raises(InputError, match="no example of 1_SAFE, 2_UNSAFE, 3_UNSAFE"):
+        train([reference], tmp_path / "out", [VSCBENCH], 0, lambda line: None)
+
+
+def test_a_head_that_does_not_match_is_refused(reference: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "heads"
+    train([reference], folder, [VSCBENCH], 0, lambda line: None)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    encoder = manifest["encoder"]["sha256"]
+    load_head(folder, VSCBENCH, encoder)
+    with pytest.raises(JudgeError, match="no head for the rubric 'xstest'"):
+        load_head(folder, XSTEST, encoder)
+    with pytest.raises(JudgeError, match="another encoder"):
+        load_head(folder, VSCBENCH, "0" * 64)
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"layout": "other"}), encoding="utf-8")
+    with pytest.raises(JudgeError, match="another feature layout"):
+        load_head(folder, VSCBENCH, encoder)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    head = folder / "vscbench.safetensors"
+    head.write_bytes(head.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(JudgeError, match="its hash is"):
+        load_head(folder, VSCBENCH, encoder)
+    head.unlink()
+    with pytest.raises(JudgeError, match="cannot be read"):
+        load_head(folder, VSCBENCH, encoder)
