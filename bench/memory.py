@@ -26,7 +26,7 @@ def _judged(setup: Setup) -> tuple[Measured, str]:
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
         try:
-            return measure_score(completions(setup), folder, "xstest", judged=_JUDGED), "XSTest completions"
+            return measure_score(completions(setup), folder, "xstest"), "XSTest completions"
         except SkippedError:
             made = write_sample(folder / "responses.jsonl", _JUDGED)
             return measure_score([made], folder, "vscbench"), "variations of the bundled sample"

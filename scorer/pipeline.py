@@ -107,16 +107,14 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     folder = RunFolder(options.out)
     with folder.claimed():
         identity = _identity(options, inputs, judges)
-        _refuse_other_run(folder, identity, options.force)
+        if options.force:
+            folder.clear_work()
+        else:
+            _refuse_other_run(folder, identity)
         progress.say(f"reading {len(inputs)} input{'s' if len(inputs) > 1 else ''}")
-        read = ingest(
-            inputs,
-            folder.work,
-            progress.say,
-            format=options.format,
-            target=options.target,
-            method=options.method,
-        )
+        read = _ingest(options, inputs, folder, progress)
+        if options.force:
+            folder.clear_outputs()
         manifest = _manifest(options, identity, rubric, judges, read)
         if folder.manifest() is None:
             write_json(folder / MANIFEST, manifest | {"state": "running"})
@@ -151,6 +149,16 @@ def _readable(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
+def _ingest(options: ScoreOptions, inputs: list[Path], folder: RunFolder, progress: Progress) -> Ingested:
+    """Read and check everything; where something is wrong, nothing of it stays and an earlier run is as it was."""
+    named = {"format": options.format, "target": options.target, "method": options.method}
+    try:
+        return ingest(inputs, folder.work, progress.say, **named)
+    except InputError:
+        folder.clear_work()
+        raise
+
+
 def _identity(options: ScoreOptions, inputs: list[Path], judges: list[Judge]) -> dict[str, Any]:
     """What makes a run this run: another set of inputs or options is another run."""
     return {
@@ -161,11 +169,8 @@ def _identity(options: ScoreOptions, inputs: list[Path], judges: list[Judge]) ->
     }
 
 
-def _refuse_other_run(folder: RunFolder, identity: dict[str, Any], force: bool) -> None:
+def _refuse_other_run(folder: RunFolder, identity: dict[str, Any]) -> None:
     """An existing run is gone on with where it is the same one, and replaced only where the user says so."""
-    if force:
-        folder.clear()
-        return
     earlier = folder.manifest()
     if earlier is None:
         if foreign := folder.foreign():
@@ -191,14 +196,16 @@ def _judge(
     parts: list[Path] = []
     with VerdictCache(_cache_folder(options, folder) / _CACHE_FILE) as cache:
         progress.start("judging", read.rows * len(judges))
-        for source in read.parts:
-            frame = pl.read_parquet(source)
-            responses = responses_of(frame)
-            judged = [(j, judge_part(j, responses, cache, counts[j.name], progress.advance)) for j in judges]
-            parts.append(source.with_name(source.name.replace("responses", "verdicts")))
-            with storage_errors(parts[-1]):
-                verdict_frame(frame, judged).write_parquet(parts[-1])
-        progress.finish()
+        try:
+            for source in read.parts:
+                frame = pl.read_parquet(source)
+                responses = responses_of(frame)
+                judged = [(j, judge_part(j, responses, cache, counts[j.name], progress.advance)) for j in judges]
+                parts.append(source.with_name(source.name.replace("responses", "verdicts")))
+                with storage_errors(parts[-1]):
+                    verdict_frame(frame, judged).write_parquet(parts[-1])
+        finally:
+            progress.finish()
     write_parts(folder / RESPONSES, read.parts)
     write_parts(folder / VERDICTS, parts)
     return counts

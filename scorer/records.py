@@ -66,6 +66,27 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """One annotator's label for a response: what a judge is measured against, and what corrects it.
+
+    `target` and `method` are None where the labels do not say them: then they hold for every target or method that
+    answered the item. `label` is None where `status` is `unparsed`; `text` is what was read. `probability` is the
+    chance with which the response was picked for labelling, None where the labels were not sampled.
+    """
+
+    item_id: str
+    target: str | None
+    method: str | None
+    annotator: str
+    rubric: str
+    status: Literal["ok", "unparsed"]
+    label: str | None
+    text: str | None
+    probability: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One metric in one slice: a rate (fraction 0-1) with its interval and bounds.
 

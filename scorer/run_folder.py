@@ -49,16 +49,29 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_RDONLY)
         try:
+            self._lock(handle)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunError(
-                    f"{self.path}: another run is writing here; wait for it or choose another --out."
-                ) from error
-            yield
+                self._remove_leftovers()
+                yield
+            finally:
+                self._tidy()
         finally:
             os.close(handle)
-            self._tidy()
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{self.path}: another run is writing here; wait for it or choose another --out.") from error
+        except OSError:
+            pass  # a file system that knows no locks
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a run that was killed while it put a file in place left beside it."""
+        with storage_errors(self.path):
+            for name in OUTPUTS:
+                for leftover in self.path.glob(f".{name}.*"):
+                    leftover.unlink()
 
     def _tidy(self) -> None:
         """Leave no trace of a run that never began."""
@@ -90,10 +103,9 @@ class RunFolder:
         """Remove the files of the run under way."""
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def clear(self) -> None:
+    def clear_outputs(self) -> None:
         """Remove an earlier run's files, and nothing else."""
         with storage_errors(self.path):
-            self.clear_work()
             for name in OUTPUTS:
                 (self / name).unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ def command() -> None:
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for heads, manifest.json, CARD.md.")
 @click.option("--rubric", "rubrics", multiple=True, default=["vscbench", "xstest"], show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def embedding(data: tuple[Path, ...], out: Path, rubrics: tuple[str, ...], seed: int) -> None:
     """Train the embedding judge's heads, with held-out numbers."""
     from scorer.rubrics import load_rubric

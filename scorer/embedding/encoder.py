@@ -12,15 +12,18 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from scorer.errors import JudgeError
+
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: large enough to keep the cores busy, small enough to stay in cache."""
 
 
 def resolve_device(device: str) -> str:
-    """`auto` takes a CUDA device where there is one."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """`auto` takes a CUDA device where there is one. Raises JudgeError where one is asked for and there is none."""
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise JudgeError("got --device cuda, but torch finds no GPU here; choose auto or cpu, or install a CUDA build.")
+    return device if device != "auto" else "cuda" if available else "cpu"
 
 
 class Encoder:

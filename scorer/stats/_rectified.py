@@ -101,7 +101,7 @@ def fit(data: Responses, target: Target, power: float | None) -> Fit:
     p = min(max(value, 0.0), 1.0)
     errors = (1 - p + power * f_all) ** 2 + (p + power * (1 - f_all)) ** 2
     remaining = float(a @ left)
-    doubt = 0.5 * power * errors * float(a @ a) / clusters * remaining
+    doubt = 0.5 * power * errors * float(a @ a) ** 2 * remaining
     influence: Floats = np.bincount(ids, rows, minlength=data.clusters).astype(float)
     return Fit(value, influence, clusters, fitted, power, doubt, remaining)
 
