@@ -10,7 +10,7 @@ ARGS   ?=
 
 DATA   ?= ../shared/data
 
-.PHONY: score test check bench train clean
+.PHONY: score test check bench docs train clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
@@ -27,6 +27,9 @@ check: $(VENV)/.installed-dev  ## Lint, types, import direction; edits nothing
 
 bench: $(VENV)/.installed-dev  ## Print the tables of fidelity, speed and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.installed-dev  ## Write docs/cli.md again from the commands
+	@$(BIN)/python -m scorer.cli._reference > docs/cli.md
 
 train: $(VENV)/.installed-dev  ## Train the shipped heads again from the seed (needs DATA)
 	@$(BIN)/scorer train embedding --data calibration_data/reference.jsonl --data $(DATA)/xstest \

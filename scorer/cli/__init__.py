@@ -34,15 +34,24 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="scorer")
 def cli() -> None:
     """Score responses of vision-language models on safety benchmarks: offline, with no API."""
 
 
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Names that are no text could stand in no table, manifest or report."""
+    for argument in arguments:
+        shown = argument.encode("utf-8", "replace").decode("utf-8")
+        if shown != argument:
+            raise ScorerError(f"{shown}: got bytes that are not UTF-8; expected UTF-8 text; rename the file or folder.")
+
+
 def main() -> NoReturn:
     """Run the command line: exit code 0 done, 1 something to look at, 2 a mistake or fault in one clear sentence."""
     try:
+        _refuse_bytes(sys.argv)
         code = cli.main(prog_name="scorer", standalone_mode=False)
     except click.ClickException as error:
         error.show()

@@ -22,7 +22,9 @@ import click
 )
 @click.option("--target", help="Name of the evaluated model, where the input does not say it.")
 @click.option("--method", help="How the model was prompted, where the input does not say it.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap intervals."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where the embedding judge runs.")
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")

@@ -51,9 +51,9 @@ class KeywordJudge:
             hits = [(place, phrase) for phrase in self.phrases if (place := self.find(text, phrase)) >= 0]
             if hits:
                 place, phrase = min(hits)
-                yield (
-                    index,
-                    Verdict("ok", self.rubric.when_flagged, evidence=response.text[place : place + len(phrase)]),
-                )
+                # "İ" becomes two characters in lower case: places then are not those of the response
+                shown = response.text if len(response.text) == len(text) else text
+                evidence = shown[place : place + len(phrase)]
+                yield index, Verdict("ok", self.rubric.when_flagged, evidence=evidence)
             else:
                 yield index, Verdict("ok", self.rubric.when_not_flagged)

@@ -1,0 +1,59 @@
+"""README and docs: every command in them exists, every link leads somewhere, generated pages are up to date."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from scorer.cli import cli
+from scorer.cli._reference import command_reference
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/CARD.md"))]
+
+
+def commands(page: Path) -> list[str]:
+    """The `scorer ...` lines of a page's code blocks."""
+    blocks = re.findall(r"^```\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("scorer ")]
+
+
+@pytest.mark.parametrize("line", commands(ROOT / "README.md"))
+def test_readme_commands_parse(line: str) -> None:
+    """click accepts the words of every command in README, without running it."""
+    words = shlex.split(line, comments=True)[1:]
+    command: click.Command = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words.pop(0)) or pytest.fail(f"no such command: {line}")
+    command.make_context("scorer", words, resilient_parsing=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("target", re.findall(r"^make (\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+def test_make_targets_exist(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_command_reference_is_up_to_date() -> None:
+    """Write it again with `make docs`."""
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == command_reference()
+
+
+@pytest.mark.parametrize("name", ["fidelity", "sra", "speed"])
+def test_generated_tables_are_there(name: str) -> None:
+    """Write them again with `make bench ARGS="--markdown README.md"`."""
+    block = re.search(
+        rf"<!-- bench:{name} -->\n(.*?)<!-- /bench:{name} -->", (ROOT / "README.md").read_text("utf-8"), re.S
+    )
+    assert block
+    assert block[1].count("|") > 10
