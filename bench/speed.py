@@ -34,15 +34,19 @@ def make(setup: Setup) -> Table:
     plain = "SentenceTransformer.encode, float32, whole responses"
     ways = {plain: _plain_encoding()} | {f"embedding judge, {dtype}": judging(dtype) for dtype in dtypes}
     rates = _rates(ways, responses)
-    rows = [[name, f"{rate:.0f}", f"{rate / rates[plain]:.2f}"] for name, rate in rates.items()]
+    middle = {name: statistics.median(turns) for name, turns in rates.items()}
+    rows = [
+        [name, f"{middle[name]:.0f}", f"{min(turns):.0f}–{max(turns):.0f}", f"{middle[name] / middle[plain]:.2f}"]
+        for name, turns in rates.items()
+    ]
     notes = [
         f"{len(responses)} responses ({source}), mean {statistics.mean(len(r.text) for r in responses):.0f} "
         f"characters; median of {_TURNS} rounds in which the ways take turns, after loading and with no cache. The "
         "judge reads every sentence and the query and gives a verdict; plain encoding stops at 256 tokens and gives a "
-        "vector.",
+        "vector. Where slowest and fastest lie far apart, other work disturbed the measurement.",
         *(_change(judges[d], verdicts[d], verdicts["float32"], d) for d in dtypes if d != "float32"),
     ]
-    return Table("Speed", ["way", "responses/s", "times plain encoding"], rows, notes, timed=True)
+    return Table("Speed", ["way", "responses/s", "slowest–fastest", "times plain encoding"], rows, notes, timed=True)
 
 
 def _responses(setup: Setup) -> tuple[list[Response], str]:
@@ -69,17 +73,17 @@ def _plain_encoding() -> Callable[[Sequence[Response]], None]:
     return run
 
 
-def _rates(ways: dict[str, Callable[[Sequence[Response]], None]], responses: list[Response]) -> dict[str, float]:
-    """Responses per second by the median of turns that alternate, so that a busy moment hits every way."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+def _rates(ways: dict[str, Callable[[Sequence[Response]], None]], responses: list[Response]) -> dict[str, list[float]]:
+    """Responses per second in every turn; turns alternate, so that a busy moment of the machine hits every way."""
+    rates: dict[str, list[float]] = {name: [] for name in ways}
     for run in ways.values():
         run(responses[:_WARM_UP])
     for _ in range(_TURNS):
         for name, run in ways.items():
             began = time.perf_counter()
             run(responses)
-            seconds[name].append(time.perf_counter() - began)
-    return {name: len(responses) / statistics.median(times) for name, times in seconds.items()}
+            rates[name].append(len(responses) / (time.perf_counter() - began))
+    return rates
 
 
 def _change(judge: Judge, ours: list[Verdict], exact: list[Verdict], dtype: str) -> str:

@@ -7,6 +7,7 @@ what a second try would not change is kept: a verdict of status `error` is asked
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -50,9 +51,7 @@ class VerdictCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(_SCHEMA)
+            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise self._failure(error) from error
 
@@ -63,6 +62,21 @@ class VerdictCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+    def _prepare(self) -> None:
+        """Bring a new or existing file into shape; two runs that create it at once wait for each other."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.execute(_SCHEMA)
+                return
+            except sqlite3.OperationalError as error:
+                # the change to WAL is the one place where SQLite does not wait by itself
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Verdict]:
         """The verdicts that are there."""
@@ -91,7 +105,8 @@ class VerdictCache:
                 self._connection.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows)
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite rolls back by itself where the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise self._failure(error) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,35 +16,25 @@ import polars as pl
 from scorer import __version__
 from scorer.assets import file_sha256
 from scorer.cache import VerdictCache, default_cache_folder
-from scorer.errors import InputError, RunError
+from scorer.calibrated import apply_calibrations
+from scorer.calibration.saved import SavedCalibration, load_calibrations
+from scorer.errors import CalibrationError, InputError, RunError
+from scorer.finish import Correction, ScoredRun, check_correction, finish, read_labels
 from scorer.ingest import Ingested, ingest, responses_of
 from scorer.judges import Judge, JudgeOptions, build_judge, judge_summary
 from scorer.judging import JudgeCounts, judge_part, verdict_frame
-from scorer.metrics import estimate
-from scorer.records import Estimate
-from scorer.report import write_report
 from scorer.rubrics import Rubric, load_rubric
 from scorer.run_folder import (
     MANIFEST,
     RESPONSES,
-    SCORES_CSV,
-    SCORES_JSON,
     VERDICTS,
     RunFolder,
     storage_errors,
     write_json,
     write_parts,
-    write_whole,
 )
 
 _CACHE_FILE = "verdicts.sqlite"
-_POLARS_TYPES: dict[Any, Any] = {
-    "str": pl.String,
-    "str | None": pl.String,
-    "int": pl.Int64,
-    "float": pl.Float64,
-    "float | None": pl.Float64,
-}
 _PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers")
 
 
@@ -80,15 +70,8 @@ class ScoreOptions:
     cache: Path | None = None
     use_cache: bool = True
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
-
-
-@dataclass(frozen=True)
-class ScoredRun:
-    """What `score` made."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    estimates: list[Estimate]
+    calibration: Path | None = None
+    correction: Correction = field(default_factory=Correction)
 
 
 def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
@@ -103,10 +86,13 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     if len(set(options.judges)) != len(options.judges):
         raise RunError(f"got judges {', '.join(options.judges)}; expected every judge once; remove the repeated one.")
     judges = [build_judge(name, rubric, options.judge_options) for name in options.judges]
+    calibrations = _calibrations(options, judges)
+    check_correction(options.correction)
+    labels = read_labels(options.correction, rubric)
     inputs = _readable(options.inputs)
     folder = RunFolder(options.out)
     with folder.claimed():
-        identity = _identity(options, inputs, judges)
+        identity = _identity(options, inputs, judges, calibrations)
         if options.force:
             folder.clear_work()
         else:
@@ -116,12 +102,10 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
         if options.force:
             folder.clear_outputs()
         manifest = _manifest(options, identity, rubric, judges, read)
+        manifest["calibrations"] = {judge: asdict(c) for judge, c in calibrations.items()}
         if folder.manifest() is None:
             write_json(folder / MANIFEST, manifest | {"state": "running"})
-        counts = _judge(options, folder, judges, read, progress)
-        progress.say("computing scores and intervals")
-        estimates = estimate(pl.scan_parquet(folder / VERDICTS), rubric, options.seed)
-        _write_scores(folder, estimates)
+        counts = _judge(options, folder, judges, calibrations, read, progress)
         manifest |= {
             "state": "complete",
             "counts": {name: dict(c.by_status) for name, c in counts.items()},
@@ -129,11 +113,10 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
             "from_cache": {name: c.from_cache for name, c in counts.items()},
             "wall_seconds": round(time.monotonic() - began, 2),
         }
-        write_json(folder / MANIFEST, manifest)
-        progress.say("writing the report")
-        write_report(options.out)
+        progress.say("computing scores and intervals, writing tables and report")
+        run = finish(folder, manifest, rubric, options.correction, labels)
         folder.clear_work()
-    return ScoredRun(options.out, manifest, estimates)
+    return run
 
 
 def _readable(paths: Sequence[Path]) -> list[Path]:
@@ -151,22 +134,48 @@ def _readable(paths: Sequence[Path]) -> list[Path]:
 
 def _ingest(options: ScoreOptions, inputs: list[Path], folder: RunFolder, progress: Progress) -> Ingested:
     """Read and check everything; where something is wrong, nothing of it stays and an earlier run is as it was."""
-    named = {"format": options.format, "target": options.target, "method": options.method}
     try:
-        return ingest(inputs, folder.work, progress.say, **named)
+        return ingest(
+            inputs,
+            folder.work,
+            progress.say,
+            format=options.format,
+            target=options.target,
+            method=options.method,
+        )
     except InputError:
         folder.clear_work()
         raise
 
 
-def _identity(options: ScoreOptions, inputs: list[Path], judges: list[Judge]) -> dict[str, Any]:
+def _identity(
+    options: ScoreOptions, inputs: list[Path], judges: list[Judge], calibrations: dict[str, SavedCalibration]
+) -> dict[str, Any]:
     """What makes a run this run: another set of inputs or options is another run."""
     return {
         "inputs": [{"name": p.name, "sha256": file_sha256(p)} for p in inputs],
         "judges": {j.name: j.fingerprint for j in judges},
         "rubric": judges[0].rubric.digest,
         "options": {k: getattr(options, k) for k in ("format", "target", "method", "seed")},
+        "calibrations": {judge: c.digest for judge, c in calibrations.items()},
     }
+
+
+def _calibrations(options: ScoreOptions, judges: list[Judge]) -> dict[str, SavedCalibration]:
+    """The calibrations to apply, each of which belongs to one of the judges."""
+    if options.calibration is None:
+        return {}
+    found = load_calibrations(options.calibration)
+    mine = {j.name: found[j.name] for j in judges if j.name in found}
+    if not mine:
+        raise CalibrationError(
+            f"{options.calibration}: holds calibrations of {', '.join(found)}; expected one of "
+            f"{', '.join(j.name for j in judges)}; fit one with `scorer calibrate`."
+        )
+    for judge in judges:
+        if judge.name in mine:
+            mine[judge.name].belongs_to(judge.name, judge.fingerprint, judge.rubric.name, judge.rubric.digest)
+    return mine
 
 
 def _refuse_other_run(folder: RunFolder, identity: dict[str, Any]) -> None:
@@ -189,7 +198,12 @@ def _refuse_other_run(folder: RunFolder, identity: dict[str, Any]) -> None:
 
 
 def _judge(
-    options: ScoreOptions, folder: RunFolder, judges: list[Judge], read: Ingested, progress: Progress
+    options: ScoreOptions,
+    folder: RunFolder,
+    judges: list[Judge],
+    calibrations: dict[str, SavedCalibration],
+    read: Ingested,
+    progress: Progress,
 ) -> dict[str, JudgeCounts]:
     """Judge part by part into the work folder, then put responses and verdicts in place."""
     counts = {j.name: JudgeCounts() for j in judges}
@@ -202,8 +216,11 @@ def _judge(
                 responses = responses_of(frame)
                 judged = [(j, judge_part(j, responses, cache, counts[j.name], progress.advance)) for j in judges]
                 parts.append(source.with_name(source.name.replace("responses", "verdicts")))
+                verdicts = verdict_frame(frame, judged)
+                if calibrations:
+                    verdicts = apply_calibrations(verdicts, calibrations, judges[0].rubric)
                 with storage_errors(parts[-1]):
-                    verdict_frame(frame, judged).write_parquet(parts[-1])
+                    verdicts.write_parquet(parts[-1])
         finally:
             progress.finish()
     write_parts(folder / RESPONSES, read.parts)
@@ -216,14 +233,6 @@ def _cache_folder(options: ScoreOptions, folder: RunFolder) -> Path:
     if not options.use_cache:
         return folder.work
     return options.cache or default_cache_folder()
-
-
-def _write_scores(folder: RunFolder, estimates: list[Estimate]) -> None:
-    rows = [asdict(e) for e in estimates]
-    schema = {f.name: _POLARS_TYPES[f.type] for f in fields(Estimate)}
-    frame = pl.DataFrame(rows, schema=schema)
-    write_whole(folder / SCORES_CSV, frame.write_csv)
-    write_json(folder / SCORES_JSON, rows)
 
 
 def _manifest(

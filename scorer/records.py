@@ -90,8 +90,10 @@ class Reference:
 class Estimate:
     """One metric in one slice: a rate (fraction 0-1) with its interval and bounds.
 
-    `value`, `low`, `high` are None where nothing was scored. `bound_low` and `bound_high` are the values the
-    metric would have if every unscored item were wrong, or right.
+    `value`, `low`, `high` are None where nothing was scored, or where `note` says why the estimator has none.
+    `bound_low` and `bound_high` are the values the metric would have if every unscored item were wrong, or right.
+    `estimator` is `plugin` (the judge's verdicts as they are), or one that reference labels correct; these tell how
+    many labels they had and to how many labels alone their interval is worth.
     """
 
     metric: str
@@ -111,3 +113,6 @@ class Estimate:
     bound_high: float | None
     estimator: str
     interval: str
+    n_labels: int = 0
+    effective_labels: float | None = None
+    note: str | None = None

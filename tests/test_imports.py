@@ -14,7 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("pipeline", "training"),
     ("report",),
-    ("ingest", "judging"),
+    ("ingest", "judging", "references"),
     ("judges", "metrics", "readers"),
     ("calibration", "embedding", "cache", "run_folder"),
     ("stats", "rubrics"),

@@ -11,7 +11,7 @@ from rich.table import Table
 from scorer.records import DIMENSIONS, Estimate
 
 if TYPE_CHECKING:
-    from scorer.pipeline import ScoredRun
+    from scorer.finish import ScoredRun
 
 _HEADLINE = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
 _PIPED_WIDTH = 140
@@ -35,9 +35,11 @@ def print_headline(run: ScoredRun) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PIPED_WIDTH)
-    rows = headline(run.estimates)
+    leading = str(run.manifest["estimator"])
+    rows = headline(run.estimates, leading)
     if rows:
-        table = Table(title="Safety response accuracy in percent, with 95 % intervals", title_justify="left")
+        how = "" if leading == "plugin" else f", corrected by {run.manifest['n_labels']} labels ({leading})"
+        table = Table(title=f"Safety response accuracy in percent, with 95 % intervals{how}", title_justify="left")
         for name in ("target", "method", "judge"):
             table.add_column(name, overflow="fold")
         for name in (*_HEADLINE, "n", "unscored"):
@@ -56,11 +58,11 @@ def print_headline(run: ScoredRun) -> None:
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 
 
-def headline(estimates: Sequence[Estimate]) -> dict[tuple[str, str, str], dict[str, Estimate]]:
+def headline(estimates: Sequence[Estimate], estimator: str) -> dict[tuple[str, str, str], dict[str, Estimate]]:
     """(target, method, judge) -> metric -> estimate."""
     rows: dict[tuple[str, str, str], dict[str, Estimate]] = {}
     for e in estimates:
         filled = tuple(d for d in DIMENSIONS if getattr(e, d) is not None)
-        if filled == _HEADLINE_SLICE and e.target is not None and e.method is not None:
+        if filled == _HEADLINE_SLICE and e.estimator == estimator and e.target is not None and e.method is not None:
             rows.setdefault((e.target, e.method, e.judge), {})[e.metric] = e
     return rows

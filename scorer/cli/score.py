@@ -28,6 +28,16 @@ import click
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where the embedding judge runs.")
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Folder written by `scorer calibrate`.")
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Labels written by `scorer reference import` that correct the estimates; repeat for several files.",
+)
+@click.option("--annotator", help="Whose labels, where there are several.")
+@click.option("--estimator", help="plugin, rogan-gladen or ppi: which one leads; ppi where there are labels.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the verdict cache, else the user's.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep verdicts of other runs.")
 @click.option("--force", is_flag=True, help="Replace a run with other inputs or options in --out.")
@@ -43,6 +53,10 @@ def command(
     device: str,
     dtype: str,
     model: Path | None,
+    calibration: Path | None,
+    references: tuple[Path, ...],
+    annotator: str | None,
+    estimator: str | None,
     cache: Path | None,
     no_cache: bool,
     force: bool,
@@ -54,6 +68,7 @@ def command(
     """
     from scorer.cli._progress import TerminalProgress
     from scorer.cli._tables import print_headline
+    from scorer.finish import Correction
     from scorer.judges import JudgeOptions
     from scorer.pipeline import ScoreOptions, score
 
@@ -70,6 +85,8 @@ def command(
             force=force,
             cache=cache,
             use_cache=not no_cache,
+            calibration=calibration,
+            correction=Correction(references, annotator, estimator),
             judge_options=JudgeOptions(device=device, dtype=dtype, model=model),
         ),
         TerminalProgress(),

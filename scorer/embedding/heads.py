@@ -24,6 +24,7 @@ from scorer.errors import JudgeError
 from scorer.rubrics import Rubric
 
 MANIFEST = "manifest.json"
+_RECORD = ("file", "sha256", "rubric_digest")
 ENCODER_FILES = ("config.json", "model.safetensors", "modules.json", "tokenizer.json", "1_Pooling/config.json")
 
 
@@ -72,17 +73,22 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> tuple[Head, st
     Raises JudgeError naming what does not match and what to do.
     """
     manifest = _manifest(folder)
-    record = manifest.get("heads", {}).get(rubric.name)
+    record = manifest["heads"].get(rubric.name)
     if record is None:
-        known = ", ".join(sorted(manifest.get("heads", {}))) or "none"
+        known = ", ".join(sorted(manifest["heads"])) or "none"
         raise JudgeError(
             f"{folder}: the embedding judge has no head for the rubric {rubric.name!r} (there are: {known}); train "
             "one with `scorer train embedding --rubric FILE.toml --data ... --out DIR` and give it with --model DIR."
         )
-    path = folder / str(record["file"])
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in _RECORD):
+        raise JudgeError(
+            f"{folder / MANIFEST}: got {record!r} for the head {rubric.name!r}; expected {', '.join(_RECORD)}; restore "
+            "the file."
+        )
+    path = folder / record["file"]
     expected = {
         "feature layout": (manifest.get("layout"), LAYOUT),
-        "encoder": (manifest.get("encoder", {}).get("sha256"), encoder_hash),
+        "encoder": (manifest["encoder"].get("sha256"), encoder_hash),
         "rubric": (record["rubric_digest"], rubric.digest),
     }
     for what, (trained, here) in expected.items():
@@ -99,10 +105,15 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> tuple[Head, st
                 "train it again with `scorer train embedding`."
             )
         tensors = load_file(path)
+        head = Head(tensors["weight"], tensors["bias"])
+    except KeyError as error:
+        raise JudgeError(f"{path}: the head has no {error}; restore the file.") from error
     except (OSError, SafetensorError) as error:
         raise JudgeError(f"{path}: the head cannot be read ({error}); restore the file.") from error
-    fingerprint = text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
-    return Head(tensors["weight"], tensors["bias"]), fingerprint
+    if head.weight.ndim != 2 or not len(head.weight) == len(head.bias) == len(rubric.classes):
+        shapes = f"{head.weight.shape} weights and {head.bias.shape} biases"
+        raise JudgeError(f"{path}: got {shapes}; expected {len(rubric.classes)} of each; restore the file.")
+    return head, text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -111,6 +122,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise JudgeError(f"{path}: cannot be read ({error}); restore it or choose another --model DIR.") from error
-    if not isinstance(loaded, dict):
-        raise JudgeError(f"{path}: got {type(loaded).__name__}, expected an object; restore the file.")
+    if not isinstance(loaded, dict) or not all(isinstance(loaded.get(key), dict) for key in ("heads", "encoder")):
+        raise JudgeError(
+            f"{path}: expected an object with heads and encoder; restore it or choose another --model DIR."
+        )
     return loaded

@@ -14,9 +14,24 @@ from typing import cast
 from scorer.errors import InputError
 from scorer.readers._detect import LabelsOnlyError, Reader, detect, label_columns, unrecognised
 from scorer.readers._files import open_table
+from scorer.readers._table import Row, Table, label, required_label, shown, storable, text
 from scorer.records import Response
 
-__all__ = ["LabelsOnlyError", "Reading", "read", "reader_names", "summary"]
+__all__ = [
+    "LabelsOnlyError",
+    "Reading",
+    "Row",
+    "Table",
+    "label",
+    "open_table",
+    "read",
+    "reader_names",
+    "required_label",
+    "shown",
+    "storable",
+    "summary",
+    "text",
+]
 
 _FOLDER = Path(__file__).parent
 

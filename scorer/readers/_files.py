@@ -21,14 +21,16 @@ ENDINGS = {
 """File endings and the module here that reads them; it is imported only when such a file comes."""
 
 
-def open_table(path: Path, wanted: Callable[[frozenset[str]], bool]) -> Table:
-    """Open a file and read its first row; `wanted` chooses among the sheets of a workbook by their columns.
+def open_table(path: Path, wanted: Callable[[frozenset[str]], bool], holds: str = "responses") -> Table:
+    """Open a file and read its first row; `wanted` chooses among the sheets of a workbook by their columns
+    and `holds` says in messages what the file should hold.
 
     Raises InputError where the file is missing, of an unknown kind, damaged or without rows. The rows that follow
     are read, and may raise InputError, as they are taken.
     """
     try:
-        kind = import_module(f"scorer.readers.{_module(path)}")
+        module = _module(path, f"a file of {holds}")
+        kind = import_module(f"scorer.readers.{module}")
         columns, located, note = kind.open_rows(path, wanted)
         rows = _numbered(path, located)
         first = next(rows, None)
@@ -39,16 +41,16 @@ def open_table(path: Path, wanted: Callable[[frozenset[str]], bool]) -> Table:
     return Table(path, tuple(columns), chain([first], rows), note)
 
 
-def _module(path: Path) -> str:
+def _module(path: Path, expected: str) -> str:
     if not path.exists():
-        raise InputError(path, "no such file", "a file of responses", "check the path")
+        raise InputError(path, "no such file", expected, "check the path")
     if not path.is_file():
-        raise InputError(path, "a folder" if path.is_dir() else "no regular file", "a file of responses", "name a file")
+        raise InputError(path, "a folder" if path.is_dir() else "no regular file", expected, "name a file")
     if path.suffix.lower() not in ENDINGS:
         fix = "convert the file or correct its name"
         raise InputError(path, f"the file ending {path.suffix!r}", f"one of {', '.join(ENDINGS)}", fix)
     if path.stat().st_size == 0:
-        raise InputError(path, "an empty file", "a file of responses", "check how the file was written")
+        raise InputError(path, "an empty file", expected, "check how the file was written")
     return ENDINGS[path.suffix.lower()]
 
 

@@ -64,7 +64,7 @@ def text(table: Table, row: Row, column: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise _wrong_type(table, row, column, value)
-    return _storable(value)
+    return storable(value)
 
 
 def required_text(table: Table, row: Row, column: str) -> str:
@@ -81,7 +81,7 @@ def label(table: Table, row: Row, column: str) -> str | None:
     if _is_null(value):
         return None
     if isinstance(value, str):
-        return _storable(value).strip() or None
+        return storable(value).strip() or None
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value):
         return str(int(value)) if value == int(value) else str(value)
     raise _wrong_type(table, row, column, value)
@@ -105,8 +105,8 @@ def _is_null(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _storable(value: str) -> str:
-    """Lone surrogates become U+FFFD and pairs one character: neither can be stored as UTF-8 otherwise."""
+def storable(value: str) -> str:
+    """A text as it can be stored: lone surrogates become U+FFFD and pairs one character."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

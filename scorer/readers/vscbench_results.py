@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,18 +77,29 @@ def read(table: Table, *, target: str | None, method: str | None) -> Iterator[Re
     Raises InputError at once where the sheet holds no response column, and, as rows are taken, for a blank
     `prompt_origin` or `type` and for a response that is no text.
     """
-    method = method or "plain"
     if _is_image_centric(frozenset(table.columns)):
-        columns = _image_columns(table.columns)
-        if columns:
-            return _read_image_centric(table, columns, method)
+        columns = {column.name for column in _image_columns(table.columns)}
         missing = "safe_resp_{target}_{j} or unsafe_resp_{target}_{j}"
     else:
-        if not CHANNELS.keys().isdisjoint(table.columns):
-            return _read_text_centric(table, target or target_from_name(table.path), method)
+        columns = CHANNELS.keys() & set(table.columns)
         missing = " or ".join(CHANNELS)
-    got = "VSCBench's benchmark sheet without responses"
-    raise InputError(table.path, got, f"a column {missing}", "collect a model's responses first")
+    if not columns:
+        got = "VSCBench's benchmark sheet without responses"
+        raise InputError(table.path, got, f"a column {missing}", "collect a model's responses first")
+    return (response for _, _, response in cells(table, table.columns, target=target, method=method))
+
+
+def cells(
+    table: Table, columns: Sequence[str], *, target: str | None, method: str | None
+) -> Iterator[tuple[Row, str, Response]]:
+    """Every response with its row and the name of its column, for the response columns among `columns`.
+
+    The labels of a judged sheet belong to these: a column that the sheet lacks gives missing responses.
+    """
+    method = method or "plain"
+    if _is_image_centric(frozenset(columns)):
+        return _read_image_centric(table, _image_columns(columns), method)
+    return _read_text_centric(table, columns, target or target_from_name(table.path), method)
 
 
 def _is_image_centric(columns: frozenset[str]) -> bool:
@@ -99,7 +110,7 @@ def _is_text_centric(columns: frozenset[str]) -> bool:
     return columns.issuperset(NEEDS[1]) and any(name in CHANNELS or name == "prompt_mm" for name in columns)
 
 
-def _image_columns(names: tuple[str, ...]) -> list[_ImageColumn]:
+def _image_columns(names: Sequence[str]) -> list[_ImageColumn]:
     """The response columns: targets as they first appear, safe before unsafe, then the image number."""
     matches = [match for name in names if (match := _IMAGE_RESPONSE.fullmatch(name))]
     columns = [_ImageColumn(match[0], match[1], match[2], int(match[3])) for match in matches]
@@ -107,7 +118,7 @@ def _image_columns(names: tuple[str, ...]) -> list[_ImageColumn]:
     return sorted(columns, key=lambda column: (rank[column.target], column.side, column.j))
 
 
-def _read_image_centric(table: Table, columns: list[_ImageColumn], method: str) -> Iterator[Response]:
+def _read_image_centric(table: Table, columns: list[_ImageColumn], method: str) -> Iterator[tuple[Row, str, Response]]:
     for row in table.rows:
         query = (text(table, row, "Prompt") or "").strip()
         kind = label(table, row, "Category")
@@ -121,18 +132,20 @@ def _read_image_centric(table: Table, columns: list[_ImageColumn], method: str) 
                 category=kind,
                 group_id=f"image-{row.index:03d}",
             )
-            yield Response(item, column.target, method, text(table, row, column.name) or "")
+            yield row, column.name, Response(item, column.target, method, text(table, row, column.name) or "")
 
 
-def _read_text_centric(table: Table, target: str, method: str) -> Iterator[Response]:
+def _read_text_centric(
+    table: Table, columns: Sequence[str], target: str, method: str
+) -> Iterator[tuple[Row, str, Response]]:
     twins = TwinGroups()
-    channels = [(name, channel) for name, channel in CHANNELS.items() if name in table.columns]
+    channels = [(name, channel) for name, channel in CHANNELS.items() if name in columns]
     for row in table.rows:
         kind = required_label(table, row, "type")
         group_id = twins.group_id(kind, row.index + 1, str(row.index))
         for name, channel in channels:
             item = _text_item(table, row, kind, channel, group_id)
-            yield Response(item, target, method, text(table, row, name) or "")
+            yield row, name, Response(item, target, method, text(table, row, name) or "")
 
 
 def _text_item(table: Table, row: Row, kind: str, channel: str, group_id: str) -> Item:

@@ -49,8 +49,9 @@ def headline(run: Run) -> Headline:
     lines: list[Line] = []
     for target, method in pairs:
         for judge in run.judges:
-            found = {m: run.estimate(judge, m, target=target, method=method) for m in METRICS}
-            strict = {m: run.estimate(judge, f"{m}_strict", target=target, method=method) for m in METRICS}
+            place = {"estimator": run.leading, "target": target, "method": method}
+            found = {m: run.estimate(judge, m, **place) for m in METRICS}
+            strict = {m: run.estimate(judge, f"{m}_strict", **place) for m in METRICS}
             estimates = {m: e for m, e in found.items() if e is not None}
             if not estimates:
                 continue

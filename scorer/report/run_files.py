@@ -49,11 +49,16 @@ class Run:
 
     @cached_property
     def _index(self) -> dict[tuple[str | None, ...], Estimate]:
-        return {(e.judge, e.metric, *(getattr(e, d) for d in DIMENSIONS)): e for e in self.scores}
+        return {(e.estimator, e.judge, e.metric, *(getattr(e, d) for d in DIMENSIONS)): e for e in self.scores}
 
-    def estimate(self, judge: str, metric: str, **fixed: str | None) -> Estimate | None:
+    def estimate(self, judge: str, metric: str, estimator: str = "plugin", **fixed: str | None) -> Estimate | None:
         """The estimate of a slice: `fixed` names the slice's columns, the others are free."""
-        return self._index.get((judge, metric, *(fixed.get(d) for d in DIMENSIONS)))
+        return self._index.get((estimator, judge, metric, *(fixed.get(d) for d in DIMENSIONS)))
+
+    @property
+    def leading(self) -> str:
+        """The estimator that the headline shows."""
+        return str(self.manifest.get("estimator", "plugin"))
 
     def target_methods(self) -> Iterator[tuple[str, str]]:
         """Each target with each of its methods that has estimates: a target's methods side by side."""

@@ -103,7 +103,7 @@ def made_how(run: Run) -> Made:
 
 
 def _interval_words(run: Run) -> str:
-    kinds = sorted({e.interval for e in run.scores if e.interval})
+    kinds = sorted({e.interval for e in run.scores if e.interval and e.estimator == "plugin"})
     said = []
     if any("bootstrap" in kind for kind in kinds):
         said.append(

@@ -111,6 +111,13 @@ def load_rubric(name_or_file: str) -> Rubric:
     return _build(raw, path)
 
 
+def rubric_from_record(record: dict[str, Any]) -> Rubric:
+    """The rubric as a run's manifest holds it."""
+    classes = tuple(RubricClass(**c) for c in record["classes"])
+    names = ("name", "version", "title", "source", "when_flagged", "when_not_flagged", "task")
+    return Rubric(classes=classes, **{name: record[name] for name in names})
+
+
 def _build(raw: dict[str, Any], path: Path) -> Rubric:
     def need(table: dict[str, Any], key: str, kind: type, where: str) -> Any:
         value = table.get(key)
@@ -143,7 +150,7 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
     if any(c.flagged and c.irrelevant for c in classes):
         raise RubricError(f"{path}: a class cannot be both flagged and irrelevant; remove one of the two.")
     if "flagged" in ids:
-        raise RubricError(f"{path}: got the class id 'flagged', which names a column of the verdicts; rename the class.")
+        raise RubricError(f"{path}: got the class id 'flagged', which is a column of the verdicts; rename it.")
     binary = raw.get("binary", {})
     if not isinstance(binary, dict):
         raise RubricError(f"{path}: got {binary!r} for binary; expected a [binary] table.")

@@ -46,14 +46,15 @@ class Fit:
     """An estimate before its interval.
 
     `influence` (clusters,) are cluster sums of the linearised estimate: the sum of their squares is the variance.
-    `clusters` have labels, on which `fitted` parameters (the mean, the power) were fitted. `doubt` is the variance of
-    half an unseen error of each kind of the judge. `left` is the part of the labels' variance that the target leaves:
+    `clusters` is how many equally weighted ones the labelled clusters amount to (Kish, 1965, Survey Sampling, section
+    11.7), on which `fitted` parameters (the mean, the power) were fitted. `doubt` is the variance of half an unseen
+    error of each kind of the judge. `left` is the part of the labels' variance that the target leaves:
     1 for a superpopulation, the share of unlabelled responses for a finite one.
     """
 
     value: float
     influence: Floats
-    clusters: int
+    clusters: float
     fitted: int
     power: float
     doubt: float
@@ -97,7 +98,7 @@ def fit(data: Responses, target: Target, power: float | None) -> Fit:
     if target == "superpopulation" and rest:
         # Labels drawn alike make two random samples, labelled and rest, each to be taken about its own mean.
         rows += slope / n * (f - (np.where(labelled, f_mean, f[~labelled].mean()) if alike else f_all))
-    clusters = len(np.unique(ids[labelled]))
+    clusters = max(1 / float((np.bincount(ids, a) ** 2).sum()), fitted + 2.0)
     p = min(max(value, 0.0), 1.0)
     errors = (1 - p + power * f_all) ** 2 + (p + power * (1 - f_all)) ** 2
     remaining = float(a @ left)
@@ -109,36 +110,34 @@ def fit(data: Responses, target: Target, power: float | None) -> Fit:
 def _tuned(y: Floats, f: Floats, labelled: NDArray[np.bool_], weight: Floats, alike: bool) -> float:
     """The power that minimises the variance, clipped to [0, 1]; `y` and `weight` are of the labelled alone.
 
-    PPI++, section 6.1, where labels were drawn alike. Else the slope that minimises the variance which unequal
-    drawing adds, sum of (1 / probability - 1) * residual^2, estimated from the labelled by a further weight.
+    PPI++, section 6.1, where labels were drawn alike. Else from the weighted regression of truth on judged, as in the
+    generalised regression estimator (Sarndal, Swensson & Wretman, 1992, Model Assisted Survey Sampling, section 6.4).
     """
     rest = 1 - float(labelled.mean())
-    v = np.ones(len(y)) if alike else weight * (weight - 1)
-    if not rest or v.sum() <= 0:
+    if not rest:
         return 0.0
-    from_y, from_f = (x - np.average(x, weights=v) for x in (y, f[labelled]))
-    covariance = np.average(from_y * from_f, weights=v)
-    variance = f.var(ddof=1) if alike else np.average(from_f**2, weights=v)
-    return float(np.clip(rest * covariance / variance, 0.0, 1.0)) if variance > 0 else 0.0
+    from_y, from_f = (x - np.average(x, weights=weight) for x in (y, f[labelled]))
+    covariance = np.average(from_y * from_f, weights=weight)
+    variance = f.var(ddof=1) if alike else np.average(from_f**2, weights=weight)
+    return float(np.clip(rest * covariance / variance, 0.0, 1.0)) if variance > _ROUNDING else 0.0
 
 
-def limits(fits: Sequence[Fit], plain: Sequence[Fit], clusters: int, level: float, form: Form) -> Interval:
-    """Interval of the mean of rates on parts that share clusters.
+def limits(fits: Sequence[Fit], plain: Sequence[Fit], level: float, form: Form) -> Interval:
+    """Interval of the mean of rates on parts that share clusters; `plain` are the same fits with power 0.
 
-    `plain` are the same with power 0 and `clusters` the labelled ones in any part. Wilson's interval needs a number of
-    trials: the one that gives a rate this variance, but never less than the labels alone amount to (an estimate that
-    falls on 0 or 1 would have none).
+    Wilson's interval needs a number of trials: the one that gives a rate this variance, but never less than the labels
+    alone amount to (an estimate that falls on 0 or 1 would have none).
     """
     value = float(np.mean([f.value for f in fits]))
     if form == "wald":
-        half = stats.norm.ppf((1 + level) / 2) * math.sqrt(_variance(fits, inflate=False))
-        return value - float(half), value + float(half)
+        half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(_variance(fits, inflate=False))
+        return value - half, value + half
     p, variance = min(max(value, 0.0), 1.0), _variance(fits) + sum(f.doubt for f in fits) / len(fits) ** 2
     left = float(np.mean([f.left for f in plain]))
     if left <= 0:
         return p, p
     trials = max(p * (1 - p) / variance if variance > _ROUNDING else 0.0, _trials(plain, left))
-    t = stats.t.ppf((1 + level) / 2, clusters - sum(f.fitted for f in fits))
+    t = stats.t.ppf((1 + level) / 2, min(f.clusters - f.fitted for f in fits))
     return wilson(p * trials, trials, 2 * float(stats.norm.cdf(t)) - 1)
 
 

@@ -137,11 +137,11 @@ def _corrected(parts: list[Responses], level: float, target: Target, form: Form,
         reason = f"labels in {fewest} clusters where {FEWEST_CLUSTERS} are needed"
     if fewest >= _FEWEST_ALONE:
         plain = [fit(p, target, 0.0) for p in parts]
-        only = Limits(_mean([f.value for f in plain], form), *limits(plain, plain, n_clusters, level, form))
+        only = Limits(_mean([f.value for f in plain], form), *limits(plain, plain, level, form))
     if reason is not None or only.low is None or only.high is None:
         return Corrected(None, None, None, n, n_labels, n_clusters, None, only, None, reason)
     fits = [fit(p, target, power) for p in parts]
-    low, high = limits(fits, plain, n_clusters, level, form)
+    low, high = limits(fits, plain, level, form)
     gain = n_labels * ((only.high - only.low) / (high - low)) ** 2 if high > low else None
     value, used = _mean([f.value for f in fits], form), float(np.mean([f.power for f in fits]))
     return Corrected(value, low, high, n, n_labels, n_clusters, used, only, gain, reason)

@@ -1,0 +1,156 @@
+"""Verdicts with calibrated probabilities: fitting on a run and its labels, and applying to verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from scorer.assets import text_sha256
+from scorer.calibration.calibrators import load
+from scorer.calibration.choosing import choose
+from scorer.calibration.saved import SavedCalibration, calibration_file, write_calibration
+from scorer.errors import CalibrationError
+from scorer.labelled import attach, choose_annotator, refuse_other_rubric
+from scorer.metrics import CLUSTER
+from scorer.references import load_references
+from scorer.rubrics import Rubric, rubric_from_record
+from scorer.run_folder import VERDICTS, load_run, write_text
+from scorer.stats.cross_fitting import cross_fitted
+
+FEWEST_LABELS = 20
+"""Of each side, flagged and not: with fewer, a map of probabilities would be a guess."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `calibrate` did for one judge; `reason` says why there is no calibration."""
+
+    judge: str
+    saved: SavedCalibration | None
+    reason: str | None
+
+
+def calibrate(
+    run: Path, references: list[Path], annotator: str | None, out: Path, seed: int, say: Callable[[str], None]
+) -> list[Fitted]:
+    """Fit a calibration per judge of a run that gives probabilities, and write them into `out`.
+
+    Raises a ScorerError where the labels do not fit the run, or where no judge could be calibrated.
+    """
+    manifest = load_run(run)
+    rubric = rubric_from_record(manifest["rubric"])
+    labels = choose_annotator(load_references(references), annotator)
+    refuse_other_rubric(labels, rubric.name, rubric.class_ids)
+    digest = reference_digest(labels)
+    verdicts = pl.read_parquet(run / VERDICTS)
+    results = []
+    for judge in manifest["judges"]:
+        mine = verdicts.filter(pl.col("judge") == judge["name"])
+        say(f"{judge['name']}: comparing candidates by cross-validated log loss")
+        results.append(_fit(judge["name"], judge["fingerprint"], rubric, digest, mine, labels, seed))
+    if not any(r.saved for r in results):
+        raise CalibrationError("; ".join(f"{r.judge}: {r.reason}" for r in results) + ".")
+    for r in results:
+        if r.saved is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            write_text(calibration_file(out, r.judge), write_calibration(r.saved))
+    return results
+
+
+def reference_digest(labels: pl.DataFrame) -> str:
+    """SHA-256 over who labelled what how, whatever file it came from."""
+    rows = (
+        labels.filter(pl.col("status") == "ok")
+        .select("item_id", "target", "method", "annotator", "label")
+        .sort(pl.all())
+    )
+    return text_sha256(rows.write_csv())
+
+
+def _fit(
+    judge: str, fingerprint: str, rubric: Rubric, digest: str, verdicts: pl.DataFrame, labels: pl.DataFrame, seed: int
+) -> Fitted:
+    joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal").with_columns(cluster=CLUSTER)
+    used = joined.filter(pl.col("truth").is_not_null(), pl.col("p_flagged").is_not_null())
+    if not len(used):
+        some = joined["truth"].is_not_null().any()
+        reason = "gives no probabilities to calibrate" if some else "no label belongs to a response of this run"
+        return Fitted(judge, None, reason)
+    truth = used["truth"].is_in(sorted(rubric.flagged_ids)).to_numpy()
+    if min(truth.sum(), (~truth).sum()) < FEWEST_LABELS:
+        return Fitted(
+            judge,
+            None,
+            f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
+            "of each; label more with `scorer reference sample`",
+        )
+    rng = np.random.default_rng(seed)
+    p = used["p_flagged"].to_numpy()
+    _, fitted, table = choose(p, truth.astype(int), used["cluster"].to_numpy(), rng)
+    saved = SavedCalibration(
+        judge=judge,
+        judge_fingerprint=fingerprint,
+        rubric=rubric.name,
+        rubric_digest=rubric.digest,
+        reference_digest=digest,
+        calibrator=fitted.to_json(),
+        n=len(used),
+        n_flagged=int(truth.sum()),
+        losses={c.name: round(c.log_loss, 5) for c in table},
+    )
+    return Fitted(judge, saved, None)
+
+
+def apply_calibrations(
+    verdicts: pl.DataFrame, calibrations: Mapping[str, SavedCalibration], rubric: Rubric
+) -> pl.DataFrame:
+    """Add `p_calibrated` and decide `flagged` and `label` by it.
+
+    What the judge said stays in `flagged_raw` and `label_raw`.
+    The label is the most probable class on the decided side. Verdicts of judges without a calibration, and those
+    without probabilities, are as they were.
+    """
+    p = np.full(len(verdicts), np.nan)
+    for judge, saved in calibrations.items():
+        rows = (verdicts["judge"] == judge).to_numpy()
+        raw = verdicts.filter(pl.col("judge") == judge)["p_flagged"].cast(pl.Float64).to_numpy()
+        p[rows] = saved.apply(raw)
+    return decide_by(verdicts.with_columns(label_raw="label", flagged_raw="flagged"), p, rubric)
+
+
+def decide_by(verdicts: pl.DataFrame, p: np.ndarray[tuple[int], np.dtype[np.float64]], rubric: Rubric) -> pl.DataFrame:
+    """Set `p_calibrated`, `flagged` and `label` from calibrated probabilities; NaN leaves a verdict as it was."""
+    calibrated = pl.Series("p_calibrated", p, dtype=pl.Float64).fill_nan(None)
+    flagged = calibrated >= 0.5
+    label = pl.lit(None, dtype=pl.String)
+    for side in (True, False):
+        classes = [c.id for c in rubric.classes if c.flagged == side]
+        best = pl.concat_list([f"p_{c}" for c in classes]).list.arg_max()
+        of_side = best.replace_strict(dict(enumerate(classes)), default=None, return_dtype=pl.String)
+        label = pl.when(pl.col("flagged_calibrated") == side).then(of_side).otherwise(label)
+    with_p = verdicts.with_columns(calibrated, flagged.alias("flagged_calibrated"))
+    return with_p.with_columns(
+        flagged=pl.coalesce("flagged_calibrated", "flagged"), label=pl.coalesce(label, "label")
+    ).drop("flagged_calibrated")
+
+
+def cross_fit(verdicts: pl.DataFrame, saved: SavedCalibration, rubric: Rubric, seed: int) -> pl.DataFrame:
+    """One judge's verdicts, decided by calibrators that did not see the label they are compared with.
+
+    `verdicts` has the columns of verdicts.parquet and `truth`. For estimates corrected by the very labels that fitted
+    the calibration.
+    """
+    truth = verdicts["truth"]
+    flagged = truth.is_in(sorted(rubric.flagged_ids)).cast(pl.Float64)
+    y = pl.select(pl.when(truth.is_null()).then(None).otherwise(flagged)).to_series().cast(pl.Float64).to_numpy()
+    raw = verdicts["p_flagged"].cast(pl.Float64).to_numpy()
+    known = ~np.isnan(raw)
+    p = np.full(len(verdicts), np.nan)
+    cluster = verdicts.select(cluster=CLUSTER)["cluster"].to_numpy()
+    rng = np.random.default_rng(seed)
+    p[known] = cross_fitted(load(saved.calibrator), raw[known], y[known], cluster[known], rng)
+    return decide_by(verdicts, p, rubric)

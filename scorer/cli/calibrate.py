@@ -1,0 +1,34 @@
+"""`scorer calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Labels written by `scorer reference import`; repeat for several files.",
+)
+@click.option("--annotator", help="Whose labels, where there are several.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the calibrations.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the cross-validation folds.")
+def command(run: Path, references: tuple[Path, ...], annotator: str | None, out: Path, seed: int) -> None:
+    """Fit the judges' probabilities to reference labels of a RUN."""
+    from scorer.calibrated import calibrate
+
+    results = calibrate(run, list(references), annotator, out, seed, lambda line: click.echo(line, err=True))
+    for r in results:
+        if r.saved is None:
+            click.echo(f"{r.judge}: not calibrated: {r.reason}")
+            continue
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in r.saved.losses.items())
+        click.echo(f"{r.judge}: {r.saved.calibrator['kind']} on {r.saved.n} labels (log loss held out: {losses})")
+    click.echo(f"written to {out}; use it with `scorer score ... --calibration {out}`")

@@ -1,0 +1,149 @@
+"""From verdicts to what people read: estimates, corrected where there are labels, tables, manifest and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from scorer.assets import file_sha256
+from scorer.calibrated import cross_fit, reference_digest
+from scorer.calibration.saved import SavedCalibration
+from scorer.corrected import ESTIMATORS, correct
+from scorer.errors import InputError, RunError
+from scorer.labelled import attach, choose_annotator, refuse_other_rubric
+from scorer.metrics import estimate
+from scorer.records import Estimate
+from scorer.references import load_references
+from scorer.report import write_report
+from scorer.rubrics import Rubric, rubric_from_record
+from scorer.run_folder import (
+    MANIFEST,
+    SCORES_CSV,
+    SCORES_JSON,
+    VERDICTS,
+    RunFolder,
+    load_run,
+    write_json,
+    write_whole,
+)
+
+_POLARS_TYPES: dict[Any, Any] = {
+    "str": pl.String,
+    "str | None": pl.String,
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "float | None": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Labels that correct the estimates, and which estimator leads (None: ppi with labels, else plugin)."""
+
+    references: tuple[Path, ...] = ()
+    annotator: str | None = None
+    estimator: str | None = None
+
+    @property
+    def leading(self) -> str:
+        """The estimator of the headline."""
+        return self.estimator or ("ppi" if self.references else "plugin")
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A finished run."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    estimates: list[Estimate]
+
+
+def check_correction(correction: Correction) -> None:
+    """Raise RunError where the estimator is unknown or lacks the labels that it needs."""
+    if correction.leading not in ESTIMATORS:
+        raise RunError(f"got --estimator {correction.leading!r}; expected one of {', '.join(ESTIMATORS)}.")
+    if correction.leading != "plugin" and not correction.references:
+        raise RunError(f"the estimator {correction.leading} needs labels; give them with --reference FILE.")
+
+
+def read_labels(correction: Correction, rubric: Rubric) -> pl.DataFrame | None:
+    """The labels that correct, checked against the rubric; None without any."""
+    if not correction.references:
+        return None
+    labels = choose_annotator(load_references(correction.references), correction.annotator)
+    refuse_other_rubric(labels, rubric.name, rubric.class_ids)
+    return labels
+
+
+def finish(
+    folder: RunFolder, manifest: dict[str, Any], rubric: Rubric, correction: Correction, labels: pl.DataFrame | None
+) -> ScoredRun:
+    """Compute the estimates from the folder's verdicts and write scores, manifest and report.
+
+    Raises InputError where none of the labels belongs to a response of the run; files written before are intact.
+    """
+    seed = int(manifest["seed"])
+    estimates = estimate(pl.scan_parquet(folder / VERDICTS), rubric, seed)
+    n_labels = 0
+    if labels is not None:
+        verdicts = _with_labels(pl.read_parquet(folder / VERDICTS), labels, manifest, rubric, seed)
+        n_labels = int(verdicts.filter(pl.col("judge") == verdicts["judge"][0])["truth"].is_not_null().sum())
+        if not n_labels:
+            raise InputError(
+                ", ".join(map(str, correction.references)),
+                "no label of a response in this run",
+                "the same item_id (and target, method) as in the run",
+                "import the labels for this run's responses",
+            )
+        estimates += correct(verdicts, estimates, rubric, seed)
+    manifest = manifest | {
+        "estimator": correction.leading,
+        "references": [{"path": str(p), "sha256": file_sha256(p)} for p in correction.references],
+        "annotator": None if labels is None else labels["annotator"][0],
+        "n_labels": n_labels,
+    }
+    _write_scores(folder, estimates)
+    write_json(folder / MANIFEST, manifest)
+    write_report(folder.path)
+    return ScoredRun(folder.path, manifest, estimates)
+
+
+def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> ScoredRun:
+    """Finish a complete run again, with other labels or another estimator; its verdicts stay as they are."""
+    check_correction(correction)
+    manifest = load_run(run)
+    rubric = rubric_from_record(manifest["rubric"])
+    labels = read_labels(correction, rubric)
+    folder = RunFolder(run)
+    with folder.claimed():
+        say("computing scores and intervals")
+        return finish(folder, manifest, rubric, correction, labels)
+
+
+def _with_labels(
+    verdicts: pl.DataFrame, labels: pl.DataFrame, manifest: dict[str, Any], rubric: Rubric, seed: int
+) -> pl.DataFrame:
+    """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where these labels fitted the calibration."""
+    joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
+    digest = reference_digest(labels)
+    parts = []
+    for judge in verdicts["judge"].unique(maintain_order=True):
+        mine = joined.filter(pl.col("judge") == judge)
+        record = manifest.get("calibrations", {}).get(judge)
+        if record is not None and record["reference_digest"] == digest:
+            mine = cross_fit(mine, SavedCalibration(**record), rubric, seed)
+        parts.append(mine)
+    decided = "p_calibrated" if "p_calibrated" in joined.columns else "p_flagged"
+    return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
+
+
+def _write_scores(folder: RunFolder, estimates: list[Estimate]) -> None:
+    rows = [asdict(e) for e in estimates]
+    frame = pl.DataFrame(rows, schema={f.name: _POLARS_TYPES[f.type] for f in fields(Estimate)})
+    write_whole(folder / SCORES_CSV, frame.write_csv)
+    write_json(folder / SCORES_JSON, rows)

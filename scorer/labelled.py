@@ -1,0 +1,79 @@
+"""Verdicts beside reference labels: which label belongs to which response, and whose labels count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from scorer.errors import InputError
+
+_KEYS = ("item_id", "target", "method")
+FINAL = "final"
+"""The annotator that stands for what several agreed on, as XSTest names it."""
+
+
+def choose_annotator(references: pl.DataFrame, annotator: str | None) -> pl.DataFrame:
+    """The labels of one annotator: the one asked for, the only one, or `final`.
+
+    Raises InputError where it is not there or where it is not clear whose labels to take.
+    """
+    names = references["annotator"].unique().sort().to_list()
+    if annotator is None:
+        annotator = names[0] if len(names) == 1 else FINAL
+    if annotator not in names:
+        raise InputError(
+            "reference",
+            f"the annotators {', '.join(names)}",
+            f"{annotator!r} among them" if annotator != FINAL else "one annotator, or one named 'final'",
+            "choose one with --annotator",
+        )
+    return references.filter(pl.col("annotator") == annotator)
+
+
+def match(responses: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+    """Every (response, reference) pair that belongs together: columns `row`, `reference`, and the reference's own.
+
+    `row` and `reference` count from 0 in the two frames. A reference without target or method belongs to every
+    target or method that answered the item; where a response has a more specific one from the same annotator, the
+    less specific is left out.
+    """
+    rows = responses.select(_KEYS).with_row_index("row")
+    labels = references.with_row_index("reference")
+    found = []
+    for specific in ((True, True), (True, False), (False, True), (False, False)):
+        keys = ["item_id", *(name for name, known in zip(("target", "method"), specific, strict=True) if known)]
+        some = labels.filter(
+            pl.col("target").is_not_null() == specific[0], pl.col("method").is_not_null() == specific[1]
+        )
+        joined = rows.select("row", *keys).join(some.drop(set(_KEYS) - set(keys)), on=keys, how="inner")
+        found.append(joined.drop(keys).with_columns(specificity=pl.lit(sum(specific))))
+    pairs = pl.concat(found, how="diagonal")
+    best = pl.col("specificity") == pl.col("specificity").max().over("row", "annotator")
+    return pairs.filter(best).drop("specificity").sort("row", "reference")
+
+
+def attach(responses: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+    """One label per response: columns `truth` and `probability`, null where there is none, in the responses' order.
+
+    `references` are one annotator's. Where it labelled a response several times the first label that parsed counts.
+    """
+    pairs = match(responses, references).filter(pl.col("status") == "ok")
+    first = pairs.unique("row", keep="first", maintain_order=True)
+    labels = first.select("row", truth="label", probability="probability")
+    rows = pl.DataFrame({"row": range(len(responses))}, schema={"row": labels.schema["row"]})
+    return rows.join(labels, on="row", how="left", maintain_order="left").drop("row")
+
+
+def refuse_other_rubric(references: pl.DataFrame, rubric_name: str, class_ids: Sequence[str]) -> None:
+    """Raise InputError where the labels were made under another rubric, or hold a class that it does not know."""
+    other = sorted(set(references["rubric"].unique()) - {rubric_name})
+    if other:
+        raise InputError(
+            "reference", f"labels under the rubric {', '.join(other)}", rubric_name, "import them for this run's rubric"
+        )
+    unknown = sorted(set(references["label"].drop_nulls().unique()) - set(class_ids))
+    if unknown:
+        raise InputError(
+            "reference", f"the classes {', '.join(unknown)}", f"{', '.join(class_ids)}", "import them with this rubric"
+        )

@@ -1,0 +1,56 @@
+"""Fixtures of the end-to-end tests: runs that are made once and looked at from many sides."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import ROOT, TIMEOUT, isolate, write_jsonl
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's own cache is neither read nor written."""
+    patch = pytest.MonkeyPatch()
+    with patch.context():
+        isolate(patch, tmp_path_factory.mktemp("xdg"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A verdict cache that the tests share: what one has judged, no other waits for again."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def samples() -> list[dict[str, Any]]:
+    """The responses that come with the project."""
+    lines = (ROOT / "calibration_data" / "sample_responses.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def few(samples: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 24 responses, for tests that need the encoder but not much of it."""
+    return write_jsonl(tmp_path_factory.mktemp("few") / "few.jsonl", samples[::5])
+
+
+@pytest.fixture(scope="session")
+def xstest_run(
+    shared_data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """All 810 real XSTest responses scored by two judges, with the very command a user types, glob and all."""
+    out = tmp_path_factory.mktemp("runs") / "xstest"
+    command = (
+        f"'{sys.executable}' cli.py score ../shared/data/xstest/*.csv --rubric xstest "
+        f"--judge embedding --judge keyword-xstest --out '{out}' --cache '{cache}'"
+    )
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=2 * TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    return out, done
