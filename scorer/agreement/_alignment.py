@@ -1,15 +1,16 @@
 """Do labels belong to the responses beside which they stand? Tests on one slice of one annotator's labels.
 
-A witness says, for every response, how well each label would fit it: a table (n, classes). Judges are witnesses, and
-so is what was expected of the response: a target refuses unsafe queries more often than safe ones. Labels that stand
-in another order fit no witness better than a random permutation of them does (`clearly_aligned`), or fit much better
-after a shift, or at another target's responses (`better_placement`).
+A witness says for every response which labels would fit it: a table (n, classes). Judges are witnesses, and so is what
+was expected of the response, because a target refuses unsafe queries more often than safe ones. Labels that were
+shuffled fit no witness better than random permutations of them do (`association`). Labels that slipped by some rows,
+or that are another target's, may still fit better than that, as items come in blocks of one kind; they fit the judges
+better elsewhere (`better_placement`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,61 +22,74 @@ from scorer.stats.intervals import Floats
 Labels = NDArray[np.intp]
 
 FEWEST = 30
-"""Labels below which nothing is tested: there a slice has too few."""
-FEWEST_MINORITY = 5
+"""Labels below which nothing is tested: such a slice has too few."""
+FEWEST_OTHER = 5
 """Labels outside the most frequent class below which a permutation changes too little to be seen."""
 PERMUTATIONS = 1999
-FARTHEST_SHIFT = 10
-SURE = 1e-3
-"""Chance, over all placements tried, at which another placement is believed to be the better one."""
+FARTHEST_SHIFT = 5
+SURE = 0.01
+"""How improbable, over all placements tried, chance must be before another placement is called the better one."""
 
 _MOST_ROWS = 4000
-"""More rows than this add nothing to a test of association, only time."""
+"""More rows than this add time to a test of association, but nothing to its outcome."""
 _CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
 class Association:
-    """How well labels fit the best witness, beside random permutations of them.
+    """How well labels fit their best witness, beside random permutations of them.
 
-    `z` is the best witness's distance from the mean of the permutations in their standard deviations, `p_value` the
-    share of permutations that fit their own best witness as well, `allowed` the largest p-value of aligned labels.
+    `z` counts standard deviations from the mean of the permutations; `p_value` is the share of permutations that fit
+    their own best witness as well.
     """
 
     witness: str
     z: float
     p_value: float
-    allowed: float
+    n: int
+
+    @property
+    def strength(self) -> float:
+        """Comparable between slices of different size: for two classes, the correlation of labels and witness."""
+        return self.z / math.sqrt(self.n)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Another place for the labels that fits a judge better: `fit` and `here` are shares of labels that agree."""
+    """Another place for the labels; `fit` and `here` are the shares of labels that agree with a judge there and here.
 
-    what: str
-    witness: str
+    `shift` counts rows by which the labels come too late (negative: too early), `target` names whose labels they seem
+    to be; one of them is None.
+    """
+
+    shift: int | None
+    target: str | None
+    judge: str
     fit: float
     here: float
     p_value: float
 
 
-def testable(labels: Labels) -> bool:
+def can_tell(labels: Labels) -> bool:
     """True where there are enough labels, and enough that differ, to tell order from disorder."""
-    return len(labels) >= FEWEST and len(labels) - int(np.bincount(labels).max()) >= FEWEST_MINORITY
+    return len(labels) >= FEWEST and len(labels) - int(np.bincount(labels).max()) >= FEWEST_OTHER
 
 
-def allowed_p_value(n: int) -> float:
-    """The p-value up to which n labels count as aligned.
+def allowed_p_value(n: int, strength_elsewhere: float | None = None) -> float:
+    """The largest p-value at which n labels count as aligned.
 
-    A stricter one would accuse aligned labels of a mediocre judge, a laxer one would believe shuffled labels. At
-    Cohen's kappa 0.25 the expected distance is about 0.25 sqrt(n) standard deviations; the limit lies at 0.15 sqrt(n),
-    which leaves most of the error to the side of a warning too many where labels are few.
+    Aligned labels of a mediocre judge (kappa 0.25) lie about 0.25 sqrt(n) standard deviations from permuted ones: no
+    limit is right for both with few labels, and this one leans to that judge's side, within what permuted labels may
+    reach by chance (4 % with 100 labels, 0.6 % with 270, 0.1 % with 430). Where the annotator's other labels make it
+    plain that they agree with the judges far better, there is no reason to be lenient.
     """
-    return float(np.clip(stats.norm.sf(0.15 * math.sqrt(n)), 0.002, 0.05))
+    if strength_elsewhere is not None and strength_elsewhere * math.sqrt(n) >= 6:
+        return 0.001
+    return float(stats.norm.sf(np.clip(0.4 + 0.13 * math.sqrt(n), 1.75, 3.1)))
 
 
 def association(witnesses: Mapping[str, Floats], labels: Labels, rng: np.random.Generator) -> Association | None:
-    """The best witness's fit; None where no witness could tell a permutation from the labels as they are."""
+    """Fit of the labels (n,) with the best of the witnesses; None where none of them could tell a permutation."""
     if len(labels) > _MOST_ROWS:
         rows = rng.choice(len(labels), _MOST_ROWS, replace=False)
         witnesses, labels = {name: w[rows] for name, w in witnesses.items()}, labels[rows]
@@ -83,53 +97,77 @@ def association(witnesses: Mapping[str, Floats], labels: Labels, rng: np.random.
     able = [name for name, (_, deviation) in moments.items() if deviation > 1e-9]
     if not able:
         return None
-    z = {name: (_fit(witnesses[name], labels) - moments[name][0]) / moments[name][1] for name in able}
-    best = max(able, key=lambda name: z[name])
-    reached, drawn = 0, 0
-    while drawn < PERMUTATIONS:
-        size = min(PERMUTATIONS - drawn, max(1, _CHUNK // len(labels)))
-        order = rng.permuted(np.broadcast_to(np.arange(len(labels)), (size, len(labels))), axis=1)
-        most = np.full(size, -np.inf)
-        for name in able:
-            mean, deviation = moments[name]
-            fits = witnesses[name][np.arange(len(labels)), labels[order]].sum(axis=1)
-            most = np.maximum(most, (fits - mean) / deviation)
-        reached += int((most >= z[best] - 1e-9).sum())
-        drawn += size
-    return Association(best, z[best], (1 + reached) / (1 + drawn), allowed_p_value(len(labels)))
+    places = np.arange(len(labels))
+
+    def distances(order: Labels) -> Floats:
+        """(witnesses, m) distances of labels in the orders (m, n)."""
+        found = [(witnesses[name][places, order].sum(axis=-1) - moments[name][0]) / moments[name][1] for name in able]
+        return np.stack(found)
+
+    own = distances(labels[None])[:, 0]
+    z = float(own.max())
+    reached = 0
+    for size in _chunks(PERMUTATIONS, max(1, _CHUNK // len(labels))):
+        order = rng.permuted(np.broadcast_to(labels, (size, len(labels))), axis=1)
+        reached += int((distances(order).max(axis=0) >= z - 1e-9).sum())
+    return Association(able[int(own.argmax())], z, (1 + reached) / (1 + PERMUTATIONS), len(labels))
 
 
 def better_placement(
     judges: Mapping[str, Floats], elsewhere: Mapping[str, Mapping[str, Floats]], labels: Labels
 ) -> Placement | None:
-    """A shift, or another target's responses, that the labels fit so much better that chance cannot explain it.
+    """The shift, or other target, where the labels fit a judge so much better that it is no chance.
 
-    `judges` are the witnesses of the responses in the labels' order, `elsewhere` those of other targets' responses to
-    the same items, NaN where there is none. Better means more labels of their own class or side by McNemar's
-    reasoning, Bonferroni-adjusted for all placements tried.
+    `judges` are the judges' witnesses (0 or 1) in the order in which the labels stand in their file; `elsewhere` holds,
+    per other target, the same of its responses to the same items (NaN where there is none). Of the labels that agree
+    in just one of the two places, half should agree in each: an exact one-sided binomial test (McNemar), Bonferroni-
+    adjusted for all that is tried.
     """
-    tried: list[tuple[float, str, str, float, float]] = []
-    for name, here in judges.items():
-        own = here[np.arange(len(labels)), labels]
+    tried = list(_placements(judges, elsewhere, labels))
+    best: Placement | None = None
+    for shift, target, judge, there, here in tried:
+        gained, lost = int((there > here).sum()), int((there < here).sum())
+        if gained <= lost:
+            continue
+        p_value = min(1.0, len(tried) * float(stats.binom.sf(gained - 1, gained + lost, 0.5)))
+        if p_value < SURE and (best is None or p_value < best.p_value):
+            best = Placement(shift, target, judge, float(there.mean()), float(here.mean()), p_value)
+    return best
+
+
+def _placements(
+    judges: Mapping[str, Floats], elsewhere: Mapping[str, Mapping[str, Floats]], labels: Labels
+) -> Iterator[tuple[int | None, str | None, str, Floats, Floats]]:
+    """(shift, target, judge, fit there, fit here) of all that can be tried."""
+    places = np.arange(len(labels))
+    for judge, witness in judges.items():
+        if not _varies(witness):
+            continue  # a judge that says the same everywhere is no worse off here than there
+        here = witness[places, labels]
         for shift in (s for k in range(1, FARTHEST_SHIFT + 1) for s in (k, -k)):
-            moved = here[np.arange(len(labels)), np.roll(labels, shift)]
-            tried.append((*_better(moved, own), f"{shift:+d}", name))  # type: ignore[arg-type]
-    return None
+            yield shift, None, judge, witness[places, np.roll(labels, -shift)], here
+        for target, others in elsewhere.items():
+            there = others[judge][places, labels]
+            both = ~np.isnan(there)
+            if both.sum() >= FEWEST:
+                yield None, target, judge, there[both], here[both]
 
 
-def _fit(witness: Floats, labels: Labels) -> float:
-    return float(witness[np.arange(len(labels)), labels].sum())
+def _varies(witness: Floats) -> bool:
+    given = witness.argmax(axis=1)
+    return len(given) - int(np.bincount(given).max()) >= FEWEST_OTHER
 
 
 def _moments(witness: Floats, labels: Labels) -> tuple[float, float]:
-    """Mean and standard deviation of the fit over all permutations of the labels (Hoeffding, 1951)."""
+    """Mean and standard deviation of the fit over all permutations: Hoeffding (1951), Annals of Statistics 22, 558-566."""
     n = len(labels)
     counts = np.bincount(labels, minlength=witness.shape[1]).astype(float)
-    rows = (witness @ counts)[:, None] / n
-    columns = witness.mean(axis=0, keepdims=True)
-    centred = witness - rows - columns + float(witness.mean(axis=0) @ counts) / n
-    return float(witness.mean(axis=0) @ counts), math.sqrt(float((centred**2 @ counts).sum()) / (n - 1))
+    per_class = witness.mean(axis=0)
+    mean = float(per_class @ counts)
+    centred = witness - per_class - ((witness @ counts)[:, None] - mean) / n
+    return mean, math.sqrt(float((centred**2 @ counts).sum()) / (n * (n - 1))) * math.sqrt(n)
 
 
-def _better(there: Floats, here: Floats) -> tuple[float, float, float]:
-    return 0.0, 0.0, 0.0
+def _chunks(total: int, size: int) -> Iterator[int]:
+    for start in range(0, total, size):
+        yield min(size, total - start)

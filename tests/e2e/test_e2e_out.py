@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,35 +139,40 @@ def test_a_cache_that_cannot_be_used_is_one_sentence(table: Path, tmp_path: Path
 
 DISK = """
 set -e
-mount -t tmpfs -o size=1500k none "$DISK"
-cd "$DISK"
-scorer() { "$PYTHON" "$CLI" score "$@" --judge keyword-vscbench; }
+mount -t tmpfs -o size=1500k none disk
+mount -t tmpfs -o size=700k none small-disk
+cd disk
 intact() { sha256sum --check --quiet ../before || echo CHANGED; }
 try() {
     echo "== $1"; shift
-    code=0; scorer "$@" >/dev/null 2>../err || code=$?
+    code=0; "$PYTHON" "$CLI" score "$@" --judge keyword-vscbench >/dev/null 2>../err || code=$?
     echo "code $code"; cat ../err; intact
 }
-scorer ../small.jsonl --out run --cache cache >/dev/null 2>&1
+sha256sum ../small.jsonl > ../before
+try "first" ../small.jsonl --out run --cache ../cache
 sha256sum run/* > ../before
-try "big run, little cache" ../big.jsonl --out ../elsewhere --cache cache
+try "big run, little cache" ../big.jsonl --out ../elsewhere --cache ../small-disk
 try "big run, little room" ../big.jsonl --out other --cache ../cache
 try "big run without a cache" ../big.jsonl --out another --no-cache
 rm -rf other another
 dd if=/dev/zero of=filler bs=1k 2>/dev/null || true
-try "again" ../small.jsonl --out run --cache cache
-try "replaced" ../small.jsonl --out run --cache cache --seed 1 --force
-try "new" ../small.jsonl --out new --cache cache
+try "again" ../small.jsonl --out run --cache ../cache
+try "replaced" ../small.jsonl --out run --cache ../cache --seed 1 --force
+try "new" ../small.jsonl --out new --cache ../cache
 test ! -e new || echo NEW IS THERE
 rm filler
-try "room again" ../small.jsonl --out run --cache cache || true
-"$PYTHON" -c "import sqlite3; print(sqlite3.connect('cache/verdicts.sqlite').execute('PRAGMA integrity_check').fetchone())"
+sha256sum ../small.jsonl > ../before
+try "room again" ../small.jsonl --out run --cache ../cache
 sha256sum run/* > ../before
-mount -o remount,ro "$DISK"
+mount -o remount,ro "$PWD"
+mount -o remount,ro "$PWD/../small-disk"
 try "again, no rights" ../small.jsonl --out run --cache ../cache
 try "replaced, no rights" ../small.jsonl --out run --cache ../cache --seed 1 --force
 try "new, no rights" ../small.jsonl --out new --cache ../cache
-try "cache, no rights" ../other.jsonl --out ../third --cache cache
+try "cache, no rights" ../other.jsonl --out ../third --cache ../small-disk
+cp -r ../small-disk ../copy
+"$PYTHON" -c "import sqlite3; db = sqlite3.connect('../copy/verdicts.sqlite')
+print('==', *db.execute('PRAGMA integrity_check').fetchone(), db.execute('SELECT count(*) > 0 FROM verdicts').fetchone()[0])"
 """
 
 
@@ -179,12 +185,12 @@ def test_a_full_disk_or_a_folder_without_rights_is_one_sentence_and_earlier_resu
         tmp_path / "big.jsonl",
         [{"query": f"Question {i}?", "response": f"I cannot, {i * 7919}."} for i in range(30_000)],
     )
-    (tmp_path / "disk").mkdir()
+    for name in ("disk", "small-disk"):
+        (tmp_path / name).mkdir()
     environment = {
-        "DISK": str(tmp_path / "disk"),
         "PYTHON": sys.executable,
         "CLI": LAUNCHER[1],
-        "PATH": "/usr/bin:/bin",
+        "PATH": os.defpath,
     }
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", DISK],
@@ -196,25 +202,25 @@ def test_a_full_disk_or_a_folder_without_rights_is_one_sentence_and_earlier_resu
     assert "Traceback" not in done.stdout
     parts = {title: body for title, _, body in (p.partition("\n") for p in done.stdout.split("== ")[1:])}
     named = {
-        "big run, little cache": ["cache/verdicts.sqlite", "is full"],
+        "big run, little cache": ["small-disk/verdicts.sqlite", "is full"],
         "big run, little room": ["other", "No space left on device"],
-        "big run without a cache": ["another/.work", "--no-cache"],
+        "big run without a cache": ["another/.work/verdicts.sqlite", "is full"],
         "again": ["run", "No space left on device"],
         "replaced": ["run", "No space left on device"],
         "new": ["new", "No space left on device"],
         "again, no rights": ["run", "Read-only file system"],
         "replaced, no rights": ["run", "Read-only file system"],
         "new, no rights": ["new", "Read-only file system"],
-        "cache, no rights": ["cache/verdicts.sqlite", "readonly database"],
+        "cache, no rights": ["small-disk/verdicts.sqlite", "readonly database"],
     }
-    assert set(parts) == {*named, "room again"}
+    assert set(parts) == {"first", *named, "room again", "ok 1"}
     for title, words in named.items():
         lines = parts[title].splitlines()
         sentences = [line for line in lines if line.startswith("scorer: ")]
         assert (lines[0], len(sentences)) == ("code 2", 1), parts[title]
         assert all(word in sentences[0] for word in words), sentences[0]
-    assert parts["room again"].startswith("code 0")
-    assert "('ok',)" in done.stdout
+    for title in ("first", "room again"):
+        assert parts[title].startswith("code 0"), parts[title]
 
 
 def test_a_folder_without_rights_for_an_ordinary_user(table: Path, tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def test_a_single_case_and_a_single_cluster() -> None:
         n = len(cluster)
         found = _agreement([0, 1][:n], [0, 0][:n], 2, cluster=cluster)
         accuracy = found.measures["accuracy"]
-        assert accuracy.low is not None and accuracy.high is not None
+        assert accuracy.low is not None
+        assert accuracy.high is not None
         assert accuracy.high - accuracy.low > 0.5
         assert found.measures["ac1"].low is None
 
@@ -143,9 +144,12 @@ def test_clusters_widen_the_interval_and_it_holds_the_value() -> None:
     for name in ("accuracy", "kappa", "alpha", "ac1"):
         one, many = together.measures[name], apart.measures[name]
         assert one.value == many.value
-        assert one.low is not None and one.value is not None and one.high is not None
+        assert one.low is not None
+        assert one.value is not None
+        assert one.high is not None
         assert one.low < one.value < one.high
-        assert many.low is not None and many.high is not None
+        assert many.low is not None
+        assert many.high is not None
         # Five copies of each case tell nothing new: about sqrt(5) = 2.2 times as wide.
         assert 1.8 < (one.high - one.low) / (many.high - many.low) < 2.8
 
@@ -158,7 +162,8 @@ def test_kappa_covers() -> None:
         a = rng.integers(0, 2, 80)
         b = np.where(rng.random(80) < 0.8, a, 1 - a)
         kappa = agreement(a, b, np.arange(80), 2, rng).measures["kappa"]
-        assert kappa.low is not None and kappa.high is not None
+        assert kappa.low is not None
+        assert kappa.high is not None
         hits += kappa.low <= 0.6 <= kappa.high
     assert 0.90 < hits / 150 < 0.99
 

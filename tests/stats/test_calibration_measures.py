@@ -68,14 +68,16 @@ def test_probabilities_that_are_right_have_little_error() -> None:
     rng = np.random.default_rng(0)
     p = rng.random(20_000)
     found = calibration(p, rng.random(20_000) < p)
-    assert found.ece_mass is not None and found.ece_mass < 0.02
+    assert found.ece_mass is not None
+    assert found.ece_mass < 0.02
     assert sum(b.low <= b.mean <= b.high for b in found.bins) >= 8
 
 
 def test_one_class_and_certain_mistakes_are_finite() -> None:
     assert calibration([0.2, 0.4], [1, 1]).brier == pytest.approx((0.64 + 0.36) / 2)
     mistaken = calibration([0.0], [1]).log_loss
-    assert mistaken is not None and 30 < mistaken < 40
+    assert mistaken is not None
+    assert 30 < mistaken < 40
 
 
 def test_no_case() -> None:

@@ -47,7 +47,8 @@ def test_difference_of_two_judges() -> None:
     assert (found.first, found.second) == (first.mean(), second.mean())
     # Only the discordant share d moves the difference: sd = sqrt((d - d^2) / 200).
     d = (first != second).mean()
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     assert found.high - found.low == pytest.approx(2 * 1.97 * np.sqrt((d - d * d) / 200), rel=0.1)
 
 
@@ -71,7 +72,8 @@ def test_nothing_to_compare() -> None:
 
 def test_a_single_cluster_tells_little() -> None:
     found = paired_difference([1, 1], [0, 0], [0, 1], [0, 0], np.random.default_rng(0))
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     assert found.high - found.low > 0.7
 
 
@@ -93,6 +95,7 @@ def test_difference_covers(size: int) -> None:
         second = np.where(rng.random(groups * size) < 0.5, u < 0.65, rng.random(groups * size) < 0.65)
         cluster = np.arange(groups).repeat(size)
         found = paired_difference(first, cluster, second, cluster, rng, resamples=600)
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         hits += found.low <= 0.15 <= found.high
     assert 0.91 < hits / runs < 0.99

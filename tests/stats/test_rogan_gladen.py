@@ -29,7 +29,8 @@ def test_value_by_hand() -> None:
     assert (found.judged_rate, found.sensitivity, found.specificity) == pytest.approx((0.6, 0.9, 0.8))
     assert found.value == pytest.approx(4 / 7)
     assert (found.n, found.n_labels, found.reason) == (100, 40, None)
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     assert found.low < 4 / 7 < found.high
 
 
@@ -57,14 +58,17 @@ def test_clipped_to_a_rate() -> None:
     # Judged rate 10 %: (0.1 + 0.8 - 1) / 0.7 is below 0.
     judged = JUDGED[:40] + [0.0] * 160
     found = _found(TRUTH[:40] + [NAN] * 160, judged)
-    assert (found.value, found.low) == (0, pytest.approx(0))
-    assert found.high is not None and found.high > 0
+    assert found.value == 0
+    assert found.low == pytest.approx(0)
+    assert found.high is not None
+    assert found.high > 0
 
 
 def test_a_judge_no_better_than_chance_gives_nothing() -> None:
     coin = _found([1.0] * 10 + [0.0] * 10 + [NAN] * 20, [1.0, 0.0] * 20)
     assert (coin.value, coin.low, coin.high) == (None, None, None)
-    assert coin.reason is not None and "chance" in coin.reason
+    assert coin.reason is not None
+    assert "chance" in coin.reason
     # Sensitivity 0.6 and specificity 0.6 on ten each: above chance, but not beyond doubt.
     doubtful = _found([1.0] * 10 + [0.0] * 10, [1.0] * 6 + [0.0] * 4 + [1.0] * 4 + [0.0] * 6)
     assert doubtful.value is None
@@ -80,11 +84,13 @@ def test_labels_of_one_class_only() -> None:
 def test_a_judge_without_a_seen_error_is_not_taken_for_perfect() -> None:
     truth, judged = [1.0] * 20 + [0.0] * 20 + [NAN] * 960, [1.0] * 20 + [0.0] * 20 + [1.0] * 480 + [0.0] * 480
     found = _found(truth, judged)
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     # Were the judge perfect, 1000 responses would give half a width of 0.031.
     assert found.high - found.low > 0.12
     clustered = _found(truth, judged, cluster=[i // 4 for i in range(1000)])
-    assert clustered.low is not None and clustered.high is not None
+    assert clustered.low is not None
+    assert clustered.high is not None
     assert clustered.high - clustered.low > found.high - found.low
 
 
@@ -109,6 +115,7 @@ def test_intervals_cover(accuracy: float, size: int) -> None:
         drawn = rng.choice(n, 100, replace=False)
         truth[drawn] = y[drawn]
         found = rogan_gladen(truth, f, rng, cluster=cluster, resamples=500)
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         hits += found.low <= 0.6 <= found.high
     assert 0.92 <= hits / runs <= 0.985
