@@ -14,13 +14,13 @@ from pathlib import Path
 from bench._data import FailedError, write_sample
 from scorer.cache import VerdictCache, verdict_key
 from scorer.judges import JudgeOptions, build_judge
+from scorer.pipeline import CACHE_FILE
 from scorer.readers import read
 from scorer.records import Verdict
 from scorer.rubrics import load_rubric
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PUT = 2000
-_CACHE_FILE = "verdicts.sqlite"
 """The pipeline's own name for it: under another one, the run has to judge, and is refused."""
 
 
@@ -87,7 +87,7 @@ def cached_run(count: int) -> Measured:
             verdict = Verdict("ok", rubric.decide(probabilities), probabilities, evidence=response.text[:80])
             if not response.missing:
                 rows.append((verdict_key(fingerprint, response), verdict))
-        with VerdictCache(folder / "cache" / _CACHE_FILE) as stored:
+        with VerdictCache(folder / "cache" / CACHE_FILE) as stored:
             for start in range(0, len(rows), _PUT):
                 stored.put(rows[start : start + _PUT])
         return measure_score([responses], folder, rubric.name, cached=True)

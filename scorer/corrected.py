@@ -27,7 +27,7 @@ LABELS_ONLY = "labels"
 
 _NAMES = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
 _LINEARISED = "Wilson at the effective n of cluster sums"
-_RATED = "Lang-Reiczigel, or cluster bootstrap"
+_RATED = "cluster bootstrap, or Lang-Reiczigel where no error of one kind was seen"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ from scorer.run_folder import (
     write_parts,
 )
 
-_CACHE_FILE = "verdicts.sqlite"
+CACHE_FILE = "verdicts.sqlite"
+"""The cache's name in its folder."""
 _PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers")
 
 
@@ -208,7 +209,7 @@ def _judge(
     """Judge part by part into the work folder, then put responses and verdicts in place."""
     counts = {j.name: JudgeCounts() for j in judges}
     parts: list[Path] = []
-    with VerdictCache(_cache_folder(options, folder) / _CACHE_FILE) as cache:
+    with VerdictCache(_cache_folder(options, folder) / CACHE_FILE) as cache:
         progress.start("judging", read.rows * len(judges))
         try:
             for source in read.parts:

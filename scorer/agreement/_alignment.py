@@ -165,7 +165,7 @@ def _moments(witness: Floats, labels: Labels) -> tuple[float, float]:
     per_class = witness.mean(axis=0)
     mean = float(per_class @ counts)
     centred = witness - per_class - ((witness @ counts)[:, None] - mean) / n
-    return mean, math.sqrt(float((centred**2 @ counts).sum()) / (n * (n - 1))) * math.sqrt(n)
+    return mean, math.sqrt(float((centred**2 @ counts).sum()) / (n - 1))
 
 
 def _chunks(total: int, size: int) -> Iterator[int]:

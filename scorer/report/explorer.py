@@ -55,7 +55,7 @@ def embed_responses(
     facets = {key: responses[key].unique(maintain_order=True).to_list() for key in _FACETS}
     positions = {key: {value: i for i, value in enumerate(values)} for key, values in facets.items()}
     queries: dict[str, int] = {}
-    verdicts = [_verdicts(run, judge, chosen) for judge in run.judges]
+    verdicts = [verdict_rows(run, judge, chosen) for judge in run.judges]
     rows = []
     for i, row in enumerate(responses.iter_rows(named=True)):
         text = row["response"] or ""
@@ -120,7 +120,8 @@ def _choose(run: Run, most: int, total_characters: int, characters: int) -> pl.S
     return within["row"].sort()
 
 
-def _verdicts(run: Run, judge: str, chosen: pl.Series) -> list[list[Any]]:
+def verdict_rows(run: Run, judge: str, chosen: pl.Series) -> list[list[Any]]:
+    """A judge's verdicts on the chosen responses in the payload's form."""
     frame = run.verdicts_of(judge)[chosen]
     if "expects" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias("expects"))

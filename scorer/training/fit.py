@@ -23,9 +23,9 @@ from scorer.rubrics import Rubric
 from scorer.training.examples import Example
 
 COMPONENTS = 64
-REGULARISATION = 0.003
+REGULARISATION = 0.001
 """scikit-learn's C: standardised features are many and correlated, so the weights are held small."""
-PEOPLE_WEIGHT = 8.0
+PEOPLE_WEIGHT = 20.0
 """Weight of an example that people labelled under this very rubric, beside one that carries over to it."""
 FOLDS = 5
 

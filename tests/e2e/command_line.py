@@ -61,9 +61,9 @@ def succeed(*arguments: object, **options: Any) -> Done:
     return done
 
 
-def run_all(commands: Mapping[str, Sequence[object]]) -> dict[str, Done]:
-    """Run commands that have nothing to do with each other side by side."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+def run_all(commands: Mapping[str, Sequence[object]], at_once: int | None = None) -> dict[str, Done]:
+    """Run commands side by side, as many at once as there are cores."""
+    with ThreadPoolExecutor(at_once or os.cpu_count()) as pool:
         return dict(zip(commands, pool.map(lambda arguments: run(*arguments), commands.values()), strict=True))
 
 

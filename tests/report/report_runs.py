@@ -28,21 +28,7 @@ _SLICES = [
     ("target", "method", "category", "channel"),
 ]
 _METRICS = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
-_TEXTS = {
-    name: pl.String
-    for name in (
-        "item_id",
-        "target",
-        "method",
-        "scenario",
-        "channel",
-        "category",
-        "group_id",
-        "expects",
-        "query",
-        "response",
-    )
-}
+_TEXTS = dict.fromkeys(("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects", "query", "response"), pl.String)
 
 
 def response(number: int, text: str = "Sure, here is how.", **fields: Any) -> dict[str, Any]:
@@ -141,7 +127,7 @@ def _estimates(rows: list[dict[str, Any]]) -> list[Estimate]:
                 if all(row[d] is not None for d in cut):
                     slices.setdefault(tuple(row[d] for d in cut), []).append(row)
             for key, members in slices.items():
-                fixed = {d: None for d in DIMENSIONS} | dict(zip(cut, key, strict=True))
+                fixed = dict.fromkeys(DIMENSIONS) | dict(zip(cut, key, strict=True))
                 found += [_estimate(judge, fixed, members, m, strict) for m in _METRICS for strict in (False, True)]
     return found
 

@@ -57,7 +57,7 @@ def test_bootstrap_sums_draw_whole_clusters() -> None:
 
 
 def test_bootstrap_is_the_same_for_a_seed_and_for_any_order_of_clusters() -> None:
-    clusters = np.random.default_rng(5).integers(0, 3, size=(50, 2)).astype(float) + [0, 3]
+    clusters = np.random.default_rng(5).integers(0, 3, size=(50, 2)).astype(float) + np.array([0.0, 3.0])
     first = bootstrap_sums(clusters, np.random.default_rng(1))
     again = bootstrap_sums(clusters[::-1], np.random.default_rng(1))
     assert (first == again).all()

@@ -33,10 +33,10 @@ def read_labels(path: Path, rubric: Rubric, *, target: str | None, method: str |
     """
     formats = sorted(((name, _format(name)) for name in format_names()), key=lambda pair: (pair[1].PRIORITY, pair[0]))
     table = open_table(path, lambda columns: any(f.recognises(columns) for _, f in formats), holds="labels")
+    if path.suffix.lower() == ".xlsx":
+        refuse_merged_cells(table)
     for name, found in formats:
         if found.recognises(frozenset(table.columns)):
-            if path.suffix.lower() == ".xlsx":
-                refuse_merged_cells(table)
             return name, found.read(table, rubric, target=target, method=method)
     raise _unrecognised(table, formats)
 

@@ -9,15 +9,15 @@ const explorer = (() => {
   const body = root.querySelector("tbody");
   const { make, option, count } = dom;
   const { draw, disagree } = responseRows(data);
-  const rows = data.rows.map(([number, id, facets, query, response, cut, verdicts]) =>
-    ({ number, id, facets, query, response, cut, verdicts: verdicts.map(named), lower: null }));
+  const rows = data.rows.map(([number, id, facets, query, response, cut, verdicts, references]) =>
+    ({ number, id, facets, query, response, cut, verdicts: verdicts.map(named), references, lower: null }));
   const lowerQueries = data.queries.map((q) => q.toLowerCase());
   const opened = new Map(); // row -> characters shown
   let matching = rows;
   let page = 0;
 
-  function named([status, label, p, flagged, right, probabilities, evidence, reason]) {
-    return { status, label, p, flagged, right, probabilities, evidence, reason };
+  function named([status, label, p, flagged, right, probabilities, evidence, reason, error]) {
+    return { status, label, p, flagged, right, probabilities, evidence, reason, error };
   }
 
   // ---- filters
@@ -42,6 +42,7 @@ const explorer = (() => {
     option(field("outcome"), "", "all");
     option(field("outcome"), "1", data.outcome.right);
     option(field("outcome"), "0", data.outcome.wrong);
+    if (data.outcome.other) option(field("outcome"), "2", data.outcome.other);
     field("outcome").closest("label").hidden = !rows.some((r) => r.verdicts.some((v) => v.right !== null));
     data.facets.forEach((facet, f) => {
       if (facet.values.length < 2) return;
@@ -52,6 +53,7 @@ const explorer = (() => {
       root.querySelector(".facets").append(make("label", "", `${facet.title} `, select));
     });
     const order = field("order");
+    if (data.worst) option(order, "worst", data.worst);
     option(order, "input", "as in the input");
     if (rows.some((r) => r.verdicts.some((v) => v.p !== null))) {
       option(order, "down", "most likely flagged first");
@@ -97,10 +99,11 @@ const explorer = (() => {
 
   function sort(order, j) {
     const near = (p) => -Math.abs(p - 0.5);
-    const key = { down: (p) => p, up: (p) => -p, near }[order];
+    const key = { down: (p) => p, up: (p) => -p, near, worst: (error) => error }[order];
     if (!key) return;
+    const value = (verdict) => (order === "worst" ? verdict.error : verdict.p);
     // Without a probability there is no rank: these go last, in input order.
-    const rank = (row) => (row.verdicts[j].p === null ? -Infinity : key(row.verdicts[j].p));
+    const rank = (row) => (value(row.verdicts[j]) === null ? -Infinity : key(value(row.verdicts[j])));
     matching = matching.map((row) => [rank(row), row]).sort((a, b) => (a[0] < b[0]) - (a[0] > b[0])).map((x) => x[1]);
   }
 

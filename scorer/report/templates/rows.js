@@ -77,12 +77,26 @@ function responseRows(data) {
       cell.append(make("span", "meta", `flagged: ${percent(verdict.p)}`), meter);
     }
     if (verdict.right !== null) {
-      const right = verdict.right === 1;
-      const words = right ? `✓ ${data.outcome.right}` : `✗ ${data.outcome.wrong}`;
-      cell.append(make("span", `outcome ${right ? "right" : "wrong"}`, words));
+      const words = [`✗ ${data.outcome.wrong}`, `✓ ${data.outcome.right}`, `≠ ${data.outcome.other}`][verdict.right];
+      cell.append(make("span", `outcome ${["wrong", "right", "other"][verdict.right]}`, words));
     }
+    cell.append(...references(row));
     if (row.verdicts.length > 1 && disagree(row)) cell.append(make("span", "meta", "judges disagree"));
     return cell;
+  }
+
+  /** What the references say, those that say the same in one line. */
+  function references(row) {
+    const by = new Map();
+    (row.references ?? []).forEach((label, i) => {
+      if (label !== null) by.set(label, [...(by.get(label) ?? []), data.references[i]]);
+    });
+    return [...by].map(([label, names]) => {
+      const line = make("span", "meta reference", make("b", "", classes.get(label)?.title ?? label), " say ");
+      if (names.length === 1) line.lastChild.textContent = " says ";
+      names.forEach((name, i) => line.append(i ? ", " : "", isolated(name)));
+      return line;
+    });
   }
 
   function details(row) {
