@@ -15,8 +15,9 @@ DRAWS = 200
 _NOTES = (
     f"Percent. {LABELS} of a target's responses are drawn at random {DRAWS} times; the embedding judge is held out as "
     "above. Errors are mean absolute differences to the rate by all of people's labels; `covers` is the share of draws "
-    "whose 95 % interval holds that rate (more than 95 % is expected: the interval is for items like these, not "
-    "for just these), `width` the intervals' mean width. `worth` is how many labels alone would give as narrow an interval.",
+    "whose 95 % interval holds that rate (more than 95 % is expected: the interval is for items like these, not for "
+    "these alone), `width` the intervals' mean width. `worth` is how many labels alone would give as narrow an "
+    "interval.",
 )
 
 

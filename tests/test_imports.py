@@ -12,9 +12,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 # From top to bottom. A module may import its own room and any lower layer; rooms of one layer do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("pipeline", "training"),
-    ("report",),
-    ("ingest", "judging", "references"),
+    ("pipeline", "agreement", "training"),
+    ("finish",),
+    ("report", "calibrated", "corrected"),
+    ("labelled", "ingest", "judging"),
+    ("references",),
     ("judges", "metrics", "readers"),
     ("calibration", "embedding", "cache", "run_folder"),
     ("stats", "rubrics"),

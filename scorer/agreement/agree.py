@@ -64,7 +64,7 @@ def agree(options: AgreeOptions) -> Agreed:
         _refuse_other_files(options.out, identity)
     cases = load_cases(run, labels, options.seed, ", ".join(str(path) for path in references))
     document = agreement_document(cases, identity, str(options.run), files)
-    page = render_agreement(document)
+    page = render_agreement(document, run)
     _write(options.out, document, page)
     return Agreed(options.out, document)
 

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 RESAMPLES = 2000
+_ROUNDING = 1e-12
 
 
 def wilson(right: float, n: float, level: float = 0.95) -> Interval:
@@ -26,7 +27,10 @@ def wilson(right: float, n: float, level: float = 0.95) -> Interval:
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    # At 0 and n the limit is exactly the edge, which rounding would miss by a hair and so not cover.
+    low = 0.0 if p < _ROUNDING else max(0.0, float(centre - half))
+    high = 1.0 if p > 1 - _ROUNDING else min(1.0, float(centre + half))
+    return low, high
 
 
 def mean_of_two(first: float, first_limits: Interval, second: float, second_limits: Interval) -> Interval:

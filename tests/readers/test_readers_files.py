@@ -302,7 +302,7 @@ def test_truncated_files_are_refused(ending, part, write) -> None:
     path = write(f"data{ending}", _rows([f"text {i}" for i in range(500)]))
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * part)])
-    with pytest.raises(InputError, match="no readable (Parquet file|Excel workbook)"):
+    with pytest.raises(InputError, match=r"no readable (Parquet file|Excel workbook)"):
         read(path)
 
 

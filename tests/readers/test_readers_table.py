@@ -65,7 +65,7 @@ def test_numbers_name_items_targets_and_groups(ending, number, name, write) -> N
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".xlsx"])
 def test_truth_values_name_nothing(ending, write) -> None:
     path = write(f"data{ending}", [{"query": "a", "response": "x", "item_id": True}])
-    with pytest.raises(InputError, match="the truth value true in the column 'item_id', (line 1|row 2)"):
+    with pytest.raises(InputError, match=r"the truth value true in the column 'item_id', (line 1|row 2)"):
         list(read(path).responses)
 
 

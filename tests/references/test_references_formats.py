@@ -159,6 +159,7 @@ def test_the_free_text_decides_over_the_boolean(tmp_path, vscbench) -> None:
         judged(gpt_eval=False, gpt_eval_response=None),
         judged(gpt_eval=True, gpt_eval_response="Error: 429"),
         judged(gpt_eval=True, gpt_eval_response="Both 0_SAFE and 1_SAFE fit."),
+        judged(gpt_eval=True, gpt_eval_response="true"),
         judged(gpt_eval=False, gpt_eval_response=None) | {"safe_resp_m_0": None},
     ]
     file = imported(write(tmp_path / "image.xlsx", rows), vscbench)
@@ -168,6 +169,7 @@ def test_the_free_text_decides_over_the_boolean(tmp_path, vscbench) -> None:
         ("2-safe-0", None, "unparsed", ""),
         ("3-safe-0", None, "unparsed", "Error: 429"),
         ("4-safe-0", None, "unparsed", "Both 0_SAFE and 1_SAFE fit."),
+        ("5-safe-0", None, "unparsed", "true"),
     ]
     assert file.blank == 1
 

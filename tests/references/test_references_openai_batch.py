@@ -105,7 +105,7 @@ def test_what_does_not_parse_and_what_failed_is_kept(tmp_path, vscbench) -> None
         answer(asked[3], None, response=None, error={"code": "batch_expired", "message": "expired"}),
         refusal,
         answer(asked[5], "x", response={"status_code": 200, "body": {"choices": []}}),
-        failed(asked[6], "CLASS: [0_SAFE]"),
+        failed(asked[6], "Busy. CLASS: [0_SAFE]"),
     ]
     [file] = import_labels([write_lines(tmp_path / "out.jsonl", lines)], vscbench)
     assert [(r.item_id, r.label, r.text) for r in file.references] == [
@@ -115,7 +115,7 @@ def test_what_does_not_parse_and_what_failed_is_kept(tmp_path, vscbench) -> None
         ("3", None, "request failed: expired"),
         ("4", None, "I can't assist with that."),
         ("5", None, "request failed: status 200 without an answer"),
-        ("6", None, "request failed: CLASS: [0_SAFE]"),
+        ("6", None, "request failed: Busy. CLASS: [0_SAFE]"),
     ]
     assert [r.status for r in file.references] == ["ok"] + ["unparsed"] * 6
     assert file.failed == 4

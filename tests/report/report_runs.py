@@ -28,7 +28,11 @@ _SLICES = [
     ("target", "method", "category", "channel"),
 ]
 _METRICS = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
-_TEXTS = dict.fromkeys(("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects", "query", "response"), pl.String)
+_TEXT_COLUMNS = (
+    *("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects"),
+    *("query", "response"),
+)
+_TEXTS = dict.fromkeys(_TEXT_COLUMNS, pl.String)
 
 
 def response(number: int, text: str = "Sure, here is how.", **fields: Any) -> dict[str, Any]:

@@ -36,6 +36,13 @@ def test_wilson_at_the_edge_is_not_certain(right: int, expected: tuple[float, fl
     assert wilson(right, 10) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("n", [3, 7, 43, 44, 1000])
+def test_wilson_reaches_the_edge_exactly(n: int) -> None:
+    """A hair's breadth below 1 would not cover a rate of 1."""
+    assert wilson(n, n)[1] == 1.0
+    assert wilson(0, n)[0] == 0.0
+
+
 def test_wilson_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         wilson(0, 0)

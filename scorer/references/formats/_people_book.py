@@ -105,7 +105,7 @@ def _put(sheet: Any, row: int, place: int, value: str | None, *, exact: bool = F
     if value is not None:
         text = exact_text(value) if exact else cell_text(value)
         cell.value = text
-        pass
+        cell.data_type = "s"
         cell.quotePrefix = text[:1] in ("=", "+", "-", "@")
     return cell
 

@@ -92,9 +92,9 @@ function responseRows(data) {
       if (label !== null) by.set(label, [...(by.get(label) ?? []), data.references[i]]);
     });
     return [...by].map(([label, names]) => {
-      const line = make("span", "meta reference", make("b", "", classes.get(label)?.title ?? label), " say ");
-      if (names.length === 1) line.lastChild.textContent = " says ";
+      const line = make("span", "meta");
       names.forEach((name, i) => line.append(i ? ", " : "", isolated(name)));
+      line.append(": ", make("b", "", classes.get(label)?.title ?? label));
       return line;
     });
   }
