@@ -48,7 +48,10 @@ def _table(agreements: list[dict[str, Any]], level: str) -> Table:
         for view, title in _VIEWS:
             shown = entry["overall"][view]
             star = "" if view == "flagged" or entry["class_detail"] else "*"
-            cells = [_with_interval(shown["accuracy"], 100, 1), *(_with_interval(shown[k], 1, 3) for k in ("kappa", "ac1"))]
+            cells = [
+                _with_interval(shown["accuracy"], 100, 1),
+                *(_with_interval(shown[k], 1, 3) for k in ("kappa", "ac1")),
+            ]
             names = [Text(_printable(entry[key])) for key in ("rater", "reference")]
             table.add_row(*names, title + star, str(shown["n"]), *cells)
     return table
@@ -58,7 +61,9 @@ def _with_interval(measure: dict[str, Any], scale: int, digits: int) -> str:
     """`0.896 [0.861, 0.929]`; a dash where there is no value, no bracket where there is no interval."""
     if measure["value"] is None:
         return "-"
-    value, low, high = (None if measure[k] is None else f"{scale * measure[k]:.{digits}f}" for k in ("value", "low", "high"))
+    value, low, high = (
+        None if measure[k] is None else f"{scale * measure[k]:.{digits}f}" for k in ("value", "low", "high")
+    )
     return f"{value}" if low is None else f"{value} [{low}, {high}]"
 
 

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import click
 
+from scorer.cli import _options
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Labels written by `scorer reference import`; repeat for several files.",
-)
-@click.option("--annotator", help="Whose labels, where there are several.")
+@_options.needed_reference
+@_options.annotator
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the calibrations.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the cross-validation folds.")
 def command(run: Path, references: tuple[Path, ...], annotator: str | None, out: Path, seed: int) -> None:

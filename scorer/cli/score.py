@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from scorer.cli import _options
+
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -29,15 +31,9 @@ import click
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Folder written by `scorer calibrate`.")
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Labels written by `scorer reference import` that correct the estimates; repeat for several files.",
-)
-@click.option("--annotator", help="Whose labels, where there are several.")
-@click.option("--estimator", help="plugin, rogan-gladen or ppi: which one leads; ppi where there are labels.")
+@_options.reference
+@_options.annotator
+@_options.estimator
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the verdict cache, else the user's.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep verdicts of other runs.")
 @click.option("--force", is_flag=True, help="Replace a run with other inputs or options in --out.")

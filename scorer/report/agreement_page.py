@@ -107,7 +107,7 @@ def _head(document: Json) -> dict[str, Any]:
     )
     facts = [
         ("Responses in the run", count(document["run"]["responses"])),
-        ("Most labelled by one reference", count(labelled)),
+        ("Labelled responses", count(labelled)),
         ("Responses in dispute", count(len({entry["row"] for entry in document["disagreements"]}))),
         ("Warnings about the labels", count(len(document["reference_health"]["warnings"]))),
         ("Made", moment(document["created"])),
@@ -119,7 +119,8 @@ def _ceiling_words(ceiling: Json) -> str:
     shown = ceiling["overall"]["flagged"]
     return (
         f"{ceiling['reference']} and {ceiling['rater']}, labelling independently, agree on "
-        f"{percent(shown['accuracy']['value'])} of {plural(shown['n'], 'response')} (kappa {shown['kappa']['value']:.3f})"
+        f"{percent(shown['accuracy']['value'])} of {plural(shown['n'], 'response')} whether it is flagged "
+        f"(kappa {shown['kappa']['value']:.3f})"
     )
 
 

@@ -29,10 +29,8 @@ def _run(*command: str) -> None:
 
 def test_the_watch_sees_a_connection() -> None:
     """Otherwise the test below could not fail."""
-    program = WATCHED.replace(
-        "runpy.run_path", "__import__('socket').create_connection(('127.0.0.1', 9)); runpy.run_path"
-    )
-    done = subprocess.run([sys.executable, "-c", program, "none"], capture_output=True, encoding="utf-8")
+    program = WATCHED + "import socket; socket.create_connection(('127.0.0.1', 9))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
     assert done.returncode == 97
     assert "NETWORK socket." in done.stderr
 
