@@ -42,7 +42,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "installing scorer and what it needs into $(VENV) (about 1 GB on disk, once)"
+	@echo "installing scorer and what it needs into $(VENV) (about 1.6 GB on disk, once)"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
