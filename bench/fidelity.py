@@ -6,12 +6,12 @@ import polars as pl
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from bench._data import Setup
-from bench._flags import ANNOTATORS, JUDGES, PEOPLE, cuts, flags, whole
+from bench._flags import ANNOTATORS, EMBEDDING, GPT4, JUDGES, PEOPLE, cuts, flags, whole
 from bench._tables import Table
 
 _NOTES = (
-    "XSTest completions; `flagged` against people's final label; each cell is accuracy / Cohen's kappa. The last "
-    "column sets the two annotators against each other.",
+    "XSTest completions; `flagged` against people's final label; each cell is accuracy / Cohen's kappa. The last two "
+    "columns set the two annotators against each other, and the embedding judge against GPT-4's labels.",
     "The embedding judge is held out: every response is judged by a head that saw neither its target nor its prompt "
     "or that prompt's contrast twin. GPT-4's labels are published for some of the targets only: compare it with the "
     "others in the rows where it stands.",
@@ -23,8 +23,10 @@ def make(setup: Setup) -> Table:
     rows = []
     for name, part in cuts(flags(setup)).items():
         cells = [_agreement(part, judge, PEOPLE) if whole(part, judge) else "–" for judge in JUDGES]
-        rows.append([name, str(len(part)), *cells, _agreement(part, *ANNOTATORS)])
-    return Table("Agreement with people", ["responses of", "n", *JUDGES, "two people"], rows, _NOTES)
+        beside = _agreement(part, EMBEDDING, GPT4) if whole(part, GPT4) else "–"
+        rows.append([name, str(len(part)), *cells, _agreement(part, *ANNOTATORS), beside])
+    header = ["responses of", "n", *JUDGES, "two people", "embedding against GPT-4"]
+    return Table("Agreement with people", header, rows, _NOTES)
 
 
 def _agreement(part: pl.DataFrame, one: str, other: str) -> str:

@@ -108,24 +108,25 @@ def responses_of(part: pl.DataFrame) -> list[Response]:
 
 
 class _Seen:
-    """Which (item, target, method) came with which texts, as short hashes: flat enough for millions of rows."""
+    """Which (item, target, method) came with which row, as short hashes: flat enough for millions of rows."""
 
     def __init__(self) -> None:
-        self._texts: dict[bytes, bytes] = {}
+        self._rows: dict[bytes, bytes] = {}
 
     def repeats(self, response: Response, path: Path) -> bool:
-        """True for an exact repetition; InputError where the same key has other texts."""
+        """True for an exact repetition; InputError where the same key has another row."""
         item = response.item
+        facts = (item.expects, item.scenario, item.channel, item.category, item.group_id)
         key = bytes.fromhex(text_sha256(item.item_id, response.target, response.method))[:12]
-        texts = bytes.fromhex(text_sha256(item.query, response.text))[:12]
-        if (known := self._texts.setdefault(key, texts)) is texts:
+        row = bytes.fromhex(text_sha256(item.query, response.text, repr(facts)))[:12]
+        if (known := self._rows.setdefault(key, row)) is row:
             return False
-        if known == texts:
+        if known == row:
             return True
         raise InputError(
             path,
             f"item_id {item.item_id!r} twice for target {response.target!r} and method {response.method!r} with "
-            "different texts",
+            "different texts, expects or slices",
             "every (item_id, target, method) once",
             "remove one, or tell them apart by item_id, target or method",
         )

@@ -84,7 +84,7 @@ def _check(judge: Judge, verdict: Verdict) -> None:
     rubric, p = judge.rubric, verdict.probabilities
     sound = (
         verdict.label in rubric.class_ids
-        and (p is None or (len(p) == len(rubric.classes) and abs(sum(p) - 1) < _SUM_TOLERANCE))
+        and (p is None or (len(p) == len(rubric.classes) and min(p) >= 0 and abs(sum(p) - 1) < _SUM_TOLERANCE))
         if verdict.status == "ok"
         else verdict.label is None and p is None
     )

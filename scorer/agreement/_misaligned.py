@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from scorer.agreement._alignment import (
+    FEWEST_OTHER,
     Association,
     Placement,
     allowed_p_value,
@@ -37,28 +38,30 @@ class _Slice:
     """Rows of the run's responses, in the order in which their labels stand in the file."""
 
 
-def misaligned(cases: Cases, annotator: Rater) -> Iterator[dict[str, Any]]:
-    """A warning per slice whose labels fit no better than permuted ones, or better elsewhere."""
-    mine = [s for s in _slices(cases, annotator) if can_tell(annotator.labels[s.rows])]
-    found = {
-        i: association(_witnesses(cases, s.rows), annotator.labels[s.rows], _rng(cases, s)) for i, s in enumerate(mine)
-    }
-    for i, s in enumerate(mine):
-        labels, fit = annotator.labels[s.rows], found[i]
-        elsewhere = [a.strength for j, a in found.items() if j != i and a is not None]
-        allowed = allowed_p_value(len(labels), median(elsewhere) if elsewhere else None)
-        better = better_placement(
-            {j.name: _own_words(cases, j)[s.rows] for j in cases.judges}, _elsewhere(cases, s), labels
+def misaligned(cases: Cases) -> Iterator[dict[str, Any]]:
+    """A warning per slice of an annotator's labels that fit no better than permuted ones, or better elsewhere."""
+    found = []
+    for annotator in cases.annotators:
+        for s in _slices(cases, annotator):
+            if can_tell(labels := annotator.labels[s.rows]):
+                rng = cases.rng("misaligned", *s.place.values())
+                found.append((annotator, s, labels, association(_witnesses(cases, s.rows), labels, rng)))
+    for i, (annotator, s, labels, fit) in enumerate(found):
+        others = [other[3].strength for j, other in enumerate(found) if j != i and other[3] is not None]
+        expects = cases.column("expects")[s.rows]
+        alone = min((expects == side).sum() for side in ("answer", "refusal")) < FEWEST_OTHER
+        allowed = allowed_p_value(
+            len(labels), judges_alone=bool(alone), strength_elsewhere=median(others) if others else None
         )
-        lost = fit is not None and fit.p_value > allowed
-        if lost or better is not None:
+        words = {judge.name: _own_words(cases, judge)[s.rows] for judge in cases.judges}
+        better = better_placement(words, _elsewhere(cases, s), labels)
+        if better is not None or (fit is not None and fit.p_value > allowed):
             yield _warning(cases, annotator, s, fit, allowed, better)
 
 
 def _slices(cases: Cases, annotator: Rater) -> Iterator[_Slice]:
     labelled = (
-        cases.pairs.filter(pl.col("annotator") == annotator.name, pl.col("status") == "ok")
-        .unique("row", keep="first", maintain_order=True)
+        cases.labelled(annotator.name)
         .sort("reference", "row")
         .join(cases.responses.select("target", "method").with_row_index("row"), on="row", maintain_order="left")
     )
@@ -71,13 +74,9 @@ def _slices(cases: Cases, annotator: Rater) -> Iterator[_Slice]:
             yield whole
         else:
             untested.append(part)
-    for (source,), part in (pl.concat(untested).group_by("source", maintain_order=True) if untested else ()):
+    for (source,), part in pl.concat(untested).group_by("source", maintain_order=True) if untested else ():
         if part.select("target", "method").n_unique() > 1:
             yield _Slice({"annotator": annotator.name, "source": source}, part["row"].to_numpy().astype(np.intp))
-
-
-def _rng(cases: Cases, one: _Slice) -> np.random.Generator:
-    return cases.rng("misaligned", *one.place.values())
 
 
 def _witnesses(cases: Cases, rows: Labels) -> dict[str, Floats]:

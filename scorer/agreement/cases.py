@@ -48,7 +48,8 @@ class Rater:
     @property
     def known(self) -> Mask:
         """True where there is a label."""
-        return self.labels != NONE
+        known: Mask = self.labels != NONE
+        return known
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Cases:
     @cached_property
     def clusters(self) -> NDArray[np.intp]:
         """What is drawn together, numbered."""
-        codes: NDArray[np.intp] = np.unique(self.responses.select(CLUSTER).to_series().to_numpy(), return_inverse=True)[1]
+        codes: NDArray[np.intp] = np.unique(self.responses.select(CLUSTER).to_series().to_numpy(), return_inverse=True)[
+            1
+        ]
         return codes
 
     @cached_property
@@ -81,8 +84,7 @@ class Cases:
 
     def labelled(self, annotator: str) -> pl.DataFrame:
         """`row`, `reference` and the rest of the label that counts for each response: the first that parsed."""
-        mine = self.pairs.filter(pl.col("annotator") == annotator, pl.col("status") == "ok")
-        return mine.unique("row", keep="first", maintain_order=True)
+        return _first_labels(self.pairs, annotator)
 
     def column(self, name: str) -> NDArray[np.object_]:
         """A column of the responses, None where it is absent."""
@@ -113,10 +115,13 @@ def load_cases(run: Run, references: pl.DataFrame, seed: int, where: str) -> Cas
     return Cases(run, rubric, references, pairs, judges, annotators, seed)
 
 
+def _first_labels(pairs: pl.DataFrame, annotator: str) -> pl.DataFrame:
+    mine = pairs.filter(pl.col("annotator") == annotator, pl.col("status") == "ok")
+    return mine.unique("row", keep="first", maintain_order=True)
+
+
 def _annotator(name: str, rows: int, references: pl.DataFrame, pairs: pl.DataFrame, rubric: Rubric) -> Rater:
-    """Where a response was labelled several times the first label that parsed counts."""
-    mine = pairs.filter(pl.col("annotator") == name, pl.col("status") == "ok")
-    first = mine.unique("row", keep="first", maintain_order=True)
+    first = _first_labels(pairs, name)
     labels = np.full(rows, NONE, dtype=np.intp)
     labels[first["row"].to_numpy()] = _positions(first["label"], rubric)
     sources = frozenset(references.filter(pl.col("annotator") == name)["source"].unique().to_list())
@@ -129,7 +134,9 @@ def _judge(run: Run, name: str, rubric: Rubric) -> Rater:
     labels = np.full(len(verdicts), NONE, dtype=np.intp)
     labels[ok] = _positions(verdicts.filter(pl.Series(ok))["label"], rubric)
     flagged = np.where(ok, verdicts["flagged"].fill_null(False).to_numpy().astype(np.intp), NONE)
-    decided = next(c for c in ("p_calibrated", "p_flagged") if (c in verdicts.columns and verdicts[c].count()) or c == "p_flagged")
+    decided = next(
+        c for c in ("p_calibrated", "p_flagged") if (c in verdicts.columns and verdicts[c].count()) or c == "p_flagged"
+    )
     p = np.where(ok, verdicts[decided].cast(pl.Float64).to_numpy(), np.nan)
     sure = bool(np.isfinite(p).any())
     alone = {rubric.when_flagged, rubric.when_not_flagged}

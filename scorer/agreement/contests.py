@@ -68,6 +68,7 @@ def calibrations(cases: Cases) -> list[Json]:
             if judge.p is not None:
                 rows = judge.known & reference.known & np.isfinite(judge.p)
                 measures = asdict(calibration(judge.p[rows], reference.flagged[rows]))
+                measures["bins"] = list(measures["bins"])
                 entry |= {"n": measures.pop("n"), "measures": measures if rows.any() else None}
             found.append(entry)
     return found

@@ -51,7 +51,7 @@ def agreement_document(cases: Cases, identity: Json, run_path: str, references: 
         "run": _run(cases, run_path),
         "references": references,
         "annotators": [imported(cases, annotator) for annotator in cases.annotators],
-        "reference_health": reference_health(cases, agreements),
+        "reference_health": reference_health(cases),
         "agreement": agreements,
         "sra": [entry for rater, reference in pairs for entry in movements(cases, rater, reference)],
         "calibration": calibrations(cases),

@@ -14,15 +14,15 @@ Labels for targets or methods that the run does not have are no defect: a refere
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 
 from scorer.agreement._misaligned import misaligned
 from scorer.agreement._warning import warning
-from scorer.agreement.cases import Cases, Rater
-from scorer.agreement.measures import Json, accuracy_half_width
+from scorer.agreement.cases import Cases, Mask, Rater
+from scorer.agreement.measures import Json, flagged_agreement
 
 CODES = ("unparsed", "misaligned", "duplicates", "unmatched", "missing_class", "too_few", "self_contradicting")
 
@@ -39,11 +39,8 @@ _EXAMPLES = 3
 _KEYS = ("item_id", "target", "method")
 
 
-def reference_health(cases: Cases, agreements: Sequence[Json]) -> Json:
-    """`warnings` ({code, message, slice, evidence}), the codes `checked`, and `notes` on what is no defect.
-
-    `agreements` are the entries of `measures.pair_agreement`.
-    """
+def reference_health(cases: Cases) -> Json:
+    """`warnings` ({code, message, slice, evidence}), the codes `checked`, and `notes` on what is no defect."""
     warnings: list[Json] = []
     for annotator in cases.annotators:
         mine = cases.references.with_row_index("reference").filter(pl.col("annotator") == annotator.name)
@@ -52,8 +49,8 @@ def reference_health(cases: Cases, agreements: Sequence[Json]) -> Json:
         warnings += _unmatched(cases, mine)
         warnings += _self_contradicting(cases, annotator)
         warnings += _missing_class(cases, annotator)
-        warnings += _too_few(cases, annotator, agreements)
-        warnings += misaligned(cases, annotator)
+        warnings += _too_few(cases, annotator)
+    warnings += misaligned(cases)
     warnings.sort(key=lambda w: CODES.index(w["code"]))
     return {"warnings": warnings, "checked": list(CODES), "notes": list(_notes(cases))}
 
@@ -67,7 +64,12 @@ def _unparsed(mine: pl.DataFrame) -> Iterator[Json]:
         "unparsed",
         f"{len(bad)} of {len(mine)} labels are no class of the rubric and count for nothing; mend and import them.",
         {"annotator": mine["annotator"][0]},
-        {"unparsed": len(bad), "labels": len(mine), "examples": examples, "items": bad["item_id"].to_list()[:_EXAMPLES]},
+        {
+            "unparsed": len(bad),
+            "labels": len(mine),
+            "examples": examples,
+            "items": bad["item_id"].to_list()[:_EXAMPLES],
+        },
     )
 
 
@@ -79,8 +81,8 @@ def _duplicates(mine: pl.DataFrame) -> Iterator[Json]:
     extra, differ = int((repeated["len"] - 1).sum()), int((repeated["labels"] > 1).sum())
     yield warning(
         "duplicates",
-        f"{len(repeated)} responses are labelled more than once ({extra} labels too many, {differ} responses with "
-        "different labels); the first label of each counts.",
+        f"{_number(len(repeated), 'response')} labelled more than once ({_number(extra, 'label')} too many, {differ} "
+        "contradicting); the first label of each counts.",
         {"annotator": mine["annotator"][0]},
         {
             "responses": len(repeated),
@@ -132,7 +134,7 @@ def _self_contradicting(cases: Cases, annotator: Rater) -> Iterator[Json]:
     ]
     yield warning(
         "self_contradicting",
-        f"{len(against)} times the same query and response have different labels; decide which one holds.",
+        f"{_number(len(against), 'text')} (the same query and response) with different labels; decide which one holds.",
         {"annotator": annotator.name},
         {"texts": len(against), "examples": examples},
     )
@@ -164,7 +166,7 @@ def _missing_class(cases: Cases, annotator: Rater) -> Iterator[Json]:
             yield _single_class(cases, annotator, {"annotator": annotator.name, "target": name}, rows)
 
 
-def _single_class(cases: Cases, annotator: Rater, place: Json, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Json:
+def _single_class(cases: Cases, annotator: Rater, place: Json, rows: Mask) -> Json:
     only = cases.rubric.class_ids[annotator.labels[rows][0]]
     return warning(
         "missing_class",
@@ -175,7 +177,7 @@ def _single_class(cases: Cases, annotator: Rater, place: Json, rows: np.ndarray[
     )
 
 
-def _expected_counts(cases: Cases, judge: Rater, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[float] | None:
+def _expected_counts(cases: Cases, judge: Rater, rows: Mask) -> list[float] | None:
     """How many of the rows a judge expects in each class; None for one that does not tell classes apart."""
     if not judge.detail or not rows.any():
         return None
@@ -186,7 +188,7 @@ def _expected_counts(cases: Cases, judge: Rater, rows: np.ndarray[tuple[int], np
     return [float((judge.labels[rows] == i).sum()) for i in range(len(names))]
 
 
-def _too_few(cases: Cases, annotator: Rater, agreements: Sequence[Json]) -> Iterator[Json]:
+def _too_few(cases: Cases, annotator: Rater) -> Iterator[Json]:
     target, known = cases.column("target"), annotator.known
     for name in dict.fromkeys(target[known]):
         n = int((known & (target == name)).sum())
@@ -197,21 +199,30 @@ def _too_few(cases: Cases, annotator: Rater, agreements: Sequence[Json]) -> Iter
                 {"annotator": annotator.name, "target": name},
                 {"labels": n, "wanted": FEWEST_PER_TARGET, "more": FEWEST_PER_TARGET - n},
             )
-    mine = [a for a in agreements if a["kind"] == "judge" and a["reference"] == annotator.name]
-    views = [a["overall"]["flagged"] | {"judge": a["rater"]} for a in mine if a["counts"]["compared"]]
-    best = max(views, key=lambda view: float(view["accuracy"]["value"]), default=None)
-    half = None if best is None else accuracy_half_width(best)
-    if best is None or half is None or not (best["n"] < FEWEST_PER_ANNOTATOR or half > WIDEST):
+    found = []
+    for judge in cases.judges:
+        rows = known & judge.known
+        accuracy = flagged_agreement(cases, judge, annotator, rows).measures["accuracy"]
+        if accuracy.value is not None and accuracy.low is not None and accuracy.high is not None:
+            found.append((accuracy.value, (accuracy.high - accuracy.low) / 2, int(rows.sum()), judge.name))
+    if not found:
         return
-    n = best["n"]
+    _, half, n, name = max(found)
+    if n >= FEWEST_PER_ANNOTATOR and half <= WIDEST:
+        return
     more = max(math.ceil(n * (half / WANTED) ** 2), FEWEST_PER_ANNOTATOR) - n
+    wide = f"{n} labels leave the accuracy of {name} on flagged uncertain by {100 * half:.1f} points either way; for "
+    wide += f"{100 * WANTED:.0f} points about {more} more are needed."
     yield warning(
         "too_few",
-        f"{n} labels leave the accuracy of {best['judge']} on flagged uncertain by {100 * half:.1f} points either way; "
-        f"for {100 * WANTED:.0f} points about {more} more are needed.",
+        wide if half > WIDEST else f"Only {n} labels: {more} more are needed before the numbers say much.",
         {"annotator": annotator.name},
-        {"labels": n, "judge": best["judge"], "half_width": half, "wanted_half_width": WANTED, "more": more},
+        {"labels": n, "judge": name, "half_width": half, "wanted_half_width": WANTED, "more": more},
     )
+
+
+def _number(n: int, one: str) -> str:
+    return f"{n} {one}" if n == 1 else f"{n} {one}s"
 
 
 def _notes(cases: Cases) -> Iterator[str]:
@@ -222,10 +233,10 @@ def _notes(cases: Cases) -> Iterator[str]:
             f"{len(outside)} labels are for targets or methods that this run does not have "
             f"({'; '.join(names.unique().sort().to_list()[:4])}): left out."
         )
-    chance = cases.references["probability"].drop_nulls()
-    if len(chance) and float(chance.max()) > 1.001 * float(chance.min()):  # type: ignore[arg-type]
+    chances = cases.references["probability"].drop_nulls().to_list()
+    if chances and max(chances) > 1.001 * min(chances):
         yield (
-            f"The labelled responses were drawn with unequal chances ({chance.min():.3g} to {chance.max():.3g}). The "
+            f"The labelled responses were drawn with unequal chances ({min(chances):.3g} to {max(chances):.3g}). The "
             "numbers here are of the labelled responses, not of the whole run."
         )
     if cases.run.manifest.get("calibrations"):

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 SLICED_BY = ("target", "category", "channel", "expects")
 SIDES = ("not_flagged", "flagged")
+OVERALL = "overall"
 
 
 def rater_pairs(cases: Cases) -> Iterator[tuple[Rater, Rater]]:
@@ -40,7 +41,7 @@ def pair_agreement(cases: Cases, rater: Rater, reference: Rater) -> Json:
             "rater_has_none": int((reference.known & ~rater.known).sum()),
             "reference_has_none": int((rater.known & ~reference.known).sum()),
         },
-        "overall": _both_views(cases, rater, reference, both, "overall"),
+        "overall": _both_views(cases, rater, reference, both, OVERALL),
         "slices": [
             {"by": by, "value": value} | _both_views(cases, rater, reference, both & inside, f"{by}={value}")
             for by, value, inside in slices(cases, both)
@@ -62,12 +63,30 @@ def slices(cases: Cases, rows: Mask) -> Iterator[tuple[str, str, Mask]]:
             yield from ((by, value, column == value) for value in values)
 
 
+def flagged_agreement(cases: Cases, rater: Rater, reference: Rater, rows: Mask, name: str = OVERALL) -> Agreement:
+    """Agreement of the two sides of the decision on `rows`, which `name` names."""
+    return agreement(
+        reference.flagged[rows],
+        rater.flagged[rows],
+        cases.clusters[rows],
+        len(SIDES),
+        cases.rng(rater.kind, rater.name, reference.name, name, "flagged"),
+    )
+
+
 def _both_views(cases: Cases, rater: Rater, reference: Rater, rows: Mask, name: str) -> Json:
-    clusters, ids = cases.clusters[rows], cases.rubric.class_ids
-    names = (rater.kind, rater.name, reference.name, name)
-    flagged = agreement(reference.flagged[rows], rater.flagged[rows], clusters, 2, cases.rng(*names, "flagged"))
-    classes = agreement(reference.labels[rows], rater.labels[rows], clusters, len(ids), cases.rng(*names, "classes"))
-    return {"flagged": _json(flagged, SIDES), "classes": _json(classes, ids)}
+    ids = cases.rubric.class_ids
+    classes = agreement(
+        reference.labels[rows],
+        rater.labels[rows],
+        cases.clusters[rows],
+        len(ids),
+        cases.rng(rater.kind, rater.name, reference.name, name, "classes"),
+    )
+    return {
+        "flagged": _json(flagged_agreement(cases, rater, reference, rows, name), SIDES),
+        "classes": _json(classes, ids),
+    }
 
 
 def _json(found: Agreement, classes: tuple[str, ...]) -> Json:
@@ -88,12 +107,6 @@ def measure_json(measure: Measure) -> Json:
     """A value and its interval; `reason` stands there where one of them is null."""
     out: Json = {"value": measure.value, "low": measure.low, "high": measure.high}
     return out if measure.reason is None else out | {"reason": measure.reason}
-
-
-def accuracy_half_width(view: Json) -> float | None:
-    """Half the width of an accuracy's interval, None where there is none."""
-    accuracy = view["accuracy"]
-    return None if accuracy["low"] is None else float(accuracy["high"] - accuracy["low"]) / 2
 
 
 def right_rows(rater: Rater, reference: Rater, rows: Mask) -> Mask:

@@ -20,6 +20,7 @@ from scorer.report.run_files import Run
 from scorer.report.words import STATUS_WORDS, count
 
 _FACETS = (*DIMENSIONS, "expects")
+_TITLES = {"references": "References agree"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def embed_disagreements(document: Mapping[str, Any], run: Run) -> Disagreements:
             ]
         )
     payload = {
-        "facets": [{"key": key, "title": key.capitalize(), "values": v} for key, v in values.items()],
+        "facets": [{"key": key, "title": _TITLES.get(key, key.capitalize()), "values": v} for key, v in values.items()],
         "judges": run.judges,
         "classes": [{"id": c["id"], "title": c["title"], "flagged": c["flagged"]} for c in run.classes],
         "statuses": STATUS_WORDS,
@@ -106,7 +107,7 @@ def _column(frame: pl.DataFrame, name: str) -> list[Any]:
 def _unanimity(labels: Mapping[str, str]) -> str:
     if len(labels) < 2:
         return "only one"
-    return "agree" if len(set(labels.values())) == 1 else "differ"
+    return "yes" if len(set(labels.values())) == 1 else "no"
 
 
 def _judged(verdict: list[Any], differs: str | None, error: float | None) -> list[Any]:

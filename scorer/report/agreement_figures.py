@@ -15,6 +15,7 @@ STEPS = 20
 _PLOT = Box(50, 12, 300, 300)
 _WIDTH, _HEIGHT = 364.0, 362.0
 
+
 def heat(share: float) -> int:
     """The step of a share; shares below 0 (a negative kappa) are as pale as 0."""
     return round(STEPS * min(max(share, 0.0), 1.0))
@@ -56,7 +57,8 @@ def confusion(view: Mapping[str, Any], titles: Mapping[str, str]) -> Confusion:
         total = sum(counts)
         shares = [n / total if total else None for n in counts]
         cells = tuple(
-            HeatCell(n, share, heat(share or 0.0), i == j) for j, (n, share) in enumerate(zip(counts, shares, strict=True))
+            HeatCell(n, share, heat(share or 0.0), i == j)
+            for j, (n, share) in enumerate(zip(counts, shares, strict=True))
         )
         rows.append((names[i], total, cells))
     classes = tuple(
@@ -121,7 +123,11 @@ def reliability(entry: Mapping[str, Any]) -> Reliability | None:
         for b in m["bins"]
     )
     measures = (
-        ("Expected calibration error", f"{100 * m['ece_mass']:.1f} %", "how far probability and truth lie apart on average"),
+        (
+            "Expected calibration error",
+            f"{100 * m['ece_mass']:.1f} %",
+            "how far probability and truth lie apart on average",
+        ),
         ("Brier score", f"{m['brier']:.3f}", "mean squared error; 0 is perfect, 0.25 is a coin"),
         ("Log loss", f"{m['log_loss']:.3f}", "0 is perfect, 0.693 is a coin; certain mistakes cost most"),
     )

@@ -100,7 +100,8 @@ def _head(document: Json) -> dict[str, Any]:
     annotators = document["annotators"]
     labels = sum(a["labels"] for a in annotators)
     labelled = max(a["responses"] for a in annotators)
-    title = f"How far {listed(judges)} agree{'s' if len(judges) == 1 else ''} with {listed([a['name'] for a in annotators])}"
+    agree = "agrees" if len(judges) == 1 else "agree"
+    title = f"How far {listed(judges)} {agree} with {listed([a['name'] for a in annotators])}"
     lead = (
         f"{plural(len(judges), 'judge')} beside {plural(len(annotators), 'reference')}: {plural(labels, 'label')} of "
         f"responses by {listed(document['run']['targets'])}, under the rubric “{document['run']['rubric']['title']}”."

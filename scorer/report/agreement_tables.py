@@ -34,7 +34,7 @@ class Cell:
 
 
 def cell(measure: Json, name: str, ceiling: Json | None = None) -> Cell:
-    """One measure; `ceiling` is the same measure of the two references that agree most."""
+    """One measure; `ceiling` is the same measure of two references."""
     if measure["value"] is None:
         return Cell("–", "", None, None, None, None, measure.get("reason", ""))
     value, limits = percent_cell(measure) if name == "accuracy" else _coefficient(measure)
@@ -70,13 +70,20 @@ class Pairs:
         return entry if entry is not None and entry["counts"]["compared"] else None
 
     def ceiling(self) -> Json | None:
-        """The two independent references that agree most on flagged: more can hardly be asked of a judge."""
+        """The two independent references with the most responses in common: what people, or models, reach."""
         found = [
             entry
             for (kind, _, _), entry in self._entries.items()
-            if kind == "annotator" and entry["independent"] and entry["overall"]["flagged"]["kappa"]["value"]
+            if kind == "annotator"
+            and entry["independent"]
+            and entry["overall"]["flagged"]["kappa"]["value"] is not None
         ]
-        return max(found, key=lambda entry: float(entry["overall"]["flagged"]["kappa"]["value"]), default=None)
+
+        def weight(entry: Json) -> tuple[int, float]:
+            flagged = entry["overall"]["flagged"]
+            return flagged["n"], flagged["kappa"]["value"]
+
+        return max(found, key=weight, default=None)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def samples() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def few(samples: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of 24 responses, for tests that need the encoder but not much of it."""
-    return write_jsonl(tmp_path_factory.mktemp("few") / "few.jsonl", samples[::5])
+    """A table of ten responses, for tests that need the encoder but not much of it."""
+    return write_jsonl(tmp_path_factory.mktemp("few") / "few.jsonl", samples[::12])
 
 
 @pytest.fixture(scope="session")
