@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -102,7 +102,11 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
         read = _ingest(options, inputs, folder, progress)
         if options.force:
             folder.clear_outputs()
-        manifest = _manifest(options, identity, rubric, judges, read)
+        taught = list(_seen_in_training(judges, read))
+        for note in taught:
+            read.notes.append(note)
+            progress.say(note)
+        manifest = _manifest(options, identity, rubric, judges, read) | {"taught_with": taught}
         manifest["calibrations"] = {judge: asdict(c) for judge, c in calibrations.items()}
         if folder.manifest() is None:
             write_json(folder / MANIFEST, manifest | {"state": "running"})
@@ -118,6 +122,17 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
         run = finish(folder, manifest, rubric, options.correction, labels)
         folder.clear_work()
     return run
+
+
+def _seen_in_training(judges: list[Judge], read: Ingested) -> Iterator[str]:
+    """A sentence per judge that was taught with the very responses it is to judge."""
+    for judge in judges:
+        names = [Path(str(i["path"])).name for i in read.inputs if i["sha256"] in judge.taught_with]
+        if names:
+            yield (
+                f"The judge {judge.name} was taught with the labelled responses of {', '.join(names)}: its agreement "
+                "with people on them flatters it. Its held-out numbers stand in its CARD.md."
+            )
 
 
 def _readable(paths: Sequence[Path]) -> list[Path]:

@@ -29,6 +29,7 @@ class FakeJudge:
     name: str = "fake"
     fingerprint: str = "fake-1"
     rubric: Rubric = VSCBENCH
+    taught_with: frozenset[str] = frozenset()
     order: Callable[[int], Sequence[int]] = range
     """n -> the indices in the order in which the verdicts come."""
     asked: list[str] = field(default_factory=list)

@@ -226,6 +226,7 @@ def _number(n: int, one: str) -> str:
 
 
 def _notes(cases: Cases) -> Iterator[str]:
+    yield from cases.run.manifest.get("taught_with", ())
     outside = cases.references.filter(_elsewhere(cases))
     if len(outside):
         names = outside.select(pl.concat_str("target", "method", separator=", ", ignore_nulls=True)).to_series()

@@ -65,10 +65,20 @@ def save_head(folder: Path, rubric: Rubric, head: Head) -> dict[str, str]:
     return {"file": path.name, "sha256": file_sha256(path), "rubric_digest": rubric.digest}
 
 
-def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> tuple[Head, str]:
-    """The head for a rubric, and its fingerprint over head file, encoder, layout and rubric.
+@dataclass(frozen=True)
+class LoadedHead:
+    """A head with its `fingerprint` over head file, encoder, layout and rubric.
 
-    A head that does not belong to this encoder, layout, rubric or file is refused.
+    `taught_with` holds the SHA-256 of the files that taught it: on these very responses it is no witness.
+    """
+
+    head: Head
+    fingerprint: str
+    taught_with: frozenset[str]
+
+
+def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
+    """The head for a rubric; one that does not belong to this encoder, layout, rubric or file is refused.
 
     Raises JudgeError naming what does not match and what to do.
     """
@@ -113,7 +123,8 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> tuple[Head, st
     if head.weight.ndim != 2 or not len(head.weight) == len(head.bias) == len(rubric.classes):
         shapes = f"{head.weight.shape} weights and {head.bias.shape} biases"
         raise JudgeError(f"{path}: got {shapes}; expected {len(rubric.classes)} of each; restore the file.")
-    return head, text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
+    fingerprint = text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
+    return LoadedHead(head, fingerprint, frozenset(str(d["sha256"]) for d in manifest.get("data", ())))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

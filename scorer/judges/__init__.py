@@ -24,14 +24,15 @@ _FOLDER = Path(__file__).parent
 class Judge(Protocol):
     """What every judge offers.
 
-    `fingerprint` changes whenever anything that can change a verdict changes (files, rubric, prompt, precision).
-    `judge` yields `(index, verdict)` for every response, in any order, as verdicts come; it never sees a missing
-    response.
+    `fingerprint` changes whenever anything that can change a verdict changes (files, rubric, prompt, precision);
+    `taught_with` holds the SHA-256 of files whose labelled responses taught it. `judge` yields `(index, verdict)` for
+    every response, in any order, as verdicts come; it never sees a missing response.
     """
 
     name: str
     fingerprint: str
     rubric: Rubric
+    taught_with: frozenset[str]
 
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """Judge all responses; each index in `range(len(responses))` comes exactly once."""

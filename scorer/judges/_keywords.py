@@ -40,6 +40,7 @@ class KeywordJudge:
     find: Callable[[str, str], int]
     """(lower-cased response, phrase) -> where the phrase decides, or -1."""
     fingerprint: str = field(init=False)
+    taught_with: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fingerprint", text_sha256(self.name, self.rubric.digest, *self.phrases))

