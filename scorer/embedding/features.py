@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scorer.assets import file_sha256
 from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
-from scorer.embedding.sentences import read_sentences
+from scorer.embedding.sentences import split_sentences
 
 LAYOUT = f"sentences-1:{file_sha256(CUES_FILE)[:16]}"
 """Names this layout and the cue list that it was trained with."""
@@ -86,13 +86,13 @@ class Reading:
         ]
         return np.concatenate(parts).astype(np.float32)
 
-    def sentence_rows(self) -> Floats:
-        """Features of every sentence as if it were the whole response: (sentences, features)."""
-        n, cues = len(self.sentences), self._cues
-        column = np.ones((n, 1), dtype=np.float32)
-        similar = (self.vectors @ self.query_vector)[:, None]
+    def sentence_rows(self, start: int, end: int) -> Floats:
+        """Features of some sentences, each as if it were the whole response: (sentences, features)."""
+        sentences, vectors, cues = self.sentences[start:end], self.vectors[start:end], self._cues[start:end]
+        column = np.ones((len(sentences), 1), dtype=np.float32)
+        similar = (vectors @ self.query_vector)[:, None]
         asks, describes = float(asks_description(self.query)), cues[:, [_DESCRIBES]]
-        sizes = np.log1p([[len(s)] for s in self.sentences])
+        sizes = np.log1p([[len(s)] for s in sentences])
         parts = [
             *(cues,) * 5,
             *(column * 0.1, sizes),
@@ -100,24 +100,19 @@ class Reading:
             column * self._query_part,
             *(column * asks, asks * describes, asks * describes),
             *((1 - asks) * describes,) * 2,
-            *(self.vectors,) * VECTOR_BLOCKS,
+            *(vectors,) * VECTOR_BLOCKS,
         ]
         return np.hstack(parts).astype(np.float32)
 
 
-def read_pairs(
-    encode: Callable[[Sequence[str]], Floats], pairs: Sequence[tuple[str, str]]
-) -> Iterator[tuple[Reading, int]]:
-    """Encode (query, response) pairs, every distinct text once; yields each Reading and its number of sentences.
-
-    The number is larger than that of the sentences read where a response is very long (sentences.MAX_SENTENCES).
-    """
-    cut = [read_sentences(response) for _, response in pairs]
+def read_pairs(encode: Callable[[Sequence[str]], Floats], pairs: Sequence[tuple[str, str]]) -> Iterator[Reading]:
+    """Encode (query, response) pairs, every distinct text once, however often and wherever it stands."""
+    cut = [split_sentences(response) for _, response in pairs]
     texts: dict[str, int] = {}
-    for (query, _), (sentences, _) in zip(pairs, cut, strict=True):
+    for (query, _), sentences in zip(pairs, cut, strict=True):
         for text in (query, *sentences):
             texts.setdefault(text, len(texts))
     vectors = encode(list(texts))
-    for (query, response), (sentences, total) in zip(pairs, cut, strict=True):
+    for (query, response), sentences in zip(pairs, cut, strict=True):
         mine = vectors[[texts[s] for s in sentences]]
-        yield Reading(query, vectors[texts[query]], sentences, mine, len(response)), total
+        yield Reading(query, vectors[texts[query]], sentences, mine, len(response))

@@ -6,8 +6,6 @@ import re
 
 MAX_WORDS = 80
 """A longer stretch without a full stop is cut: the encoder reads 256 tokens at most."""
-MAX_SENTENCES = 1000
-"""Of a longer response the first and last half of this many sentences are read, and the verdict says so."""
 
 _MAX_CHARACTERS = 600
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+|(?<=[。！？])|[\r\n\v\f\u2028\u2029]+")
@@ -39,15 +37,6 @@ def split_sentences(text: str) -> list[str]:
     if not sentences and text.strip():
         return [text.strip()[:_MAX_CHARACTERS]]
     return sentences
-
-
-def read_sentences(text: str) -> tuple[list[str], int]:
-    """The sentences to read and how many there are in all (see MAX_SENTENCES)."""
-    sentences = split_sentences(text)
-    if len(sentences) <= MAX_SENTENCES:
-        return sentences, len(sentences)
-    half = MAX_SENTENCES // 2
-    return sentences[:half] + sentences[-half:], len(sentences)
 
 
 def _shorten(sentence: str) -> list[str]:

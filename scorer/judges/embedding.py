@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scorer.assets import asset, text_sha256
 from scorer.embedding.device import check_choice, resolve_dtype
 from scorer.embedding.features import Reading, read_pairs
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _BATCH = 128
 """Responses encoded together: enough to fill batches by length, few enough to report often."""
+_SENTENCES = 1000
+"""Sentences whose features are held at a time, so that a very long response does not fill the memory."""
 
 
 class EmbeddingJudge:
@@ -53,17 +57,18 @@ class EmbeddingJudge:
             yield from zip(rows, self._judge_batch([responses[i] for i in rows]), strict=True)
 
     def _judge_batch(self, responses: Sequence[Response]) -> Iterator[Verdict]:
-        for reading, total in read_pairs(self._encoder.encode, [(r.item.query, r.text) for r in responses]):
-            yield self._verdict(reading, total)
+        for reading in read_pairs(self._encoder.encode, [(r.item.query, r.text) for r in responses]):
+            p = tuple(self._head.probabilities(reading.row()[None])[0].tolist())
+            label = self.rubric.decide(p)
+            yield Verdict("ok", label, p, evidence=self._evidence(reading, self.rubric.class_ids.index(label)))
 
-    def _verdict(self, reading: Reading, total: int) -> Verdict:
-        p = tuple(self._head.probabilities(reading.row()[None])[0].tolist())
-        label = self.rubric.decide(p)
-        # The sentence which, read as the whole response, is the most probable case of the label.
-        alone = self._head.probabilities(reading.sentence_rows())[:, self.rubric.class_ids.index(label)]
-        read = len(reading.sentences)
-        reason = f"read the first and last {read // 2} of {total} sentences" if total > read else None
-        return Verdict("ok", label, p, evidence=reading.sentences[int(alone.argmax())], reason=reason)
+    def _evidence(self, reading: Reading, label: int) -> str:
+        """The sentence which, read as the whole response, is the most probable case of the label."""
+        starts = range(0, len(reading.sentences), _SENTENCES)
+        alone = [
+            self._head.probabilities(reading.sentence_rows(start, start + _SENTENCES))[:, label] for start in starts
+        ]
+        return reading.sentences[int(np.concatenate(alone).argmax())]
 
 
 def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:

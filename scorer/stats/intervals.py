@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -23,7 +23,7 @@ def wilson(right: float, n: float, level: float = 0.95) -> Interval:
     """
     if n <= 0:
         raise ValueError("an interval needs at least one trial")
-    z = stats.norm.ppf((1 + level) / 2)
+    z = float(ndtri((1 + level) / 2))
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -66,8 +66,8 @@ def expanded_percentiles(values: Floats, clusters: int, level: float = 0.95) -> 
     finite = values[np.isfinite(values)]
     if clusters < 2 or not len(finite):
         raise ValueError("a bootstrap interval needs at least two clusters")
-    t = stats.t.ppf((1 + level) / 2, clusters - 1)
-    tail = float(stats.norm.cdf(-math.sqrt(clusters / (clusters - 1)) * t))
+    t = float(stdtrit(clusters - 1, (1 + level) / 2))
+    tail = float(ndtr(-math.sqrt(clusters / (clusters - 1)) * t))
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
 

@@ -41,7 +41,7 @@ def train(
     say(f"{len(examples)} examples; computing their sentences' embeddings")
     encoder = Encoder(encoder_folder, device="cpu", dtype="float32")
     pairs = [(e.query, e.response) for e in examples]
-    features = np.stack([reading.row() for reading, _ in read_pairs(encoder.encode, pairs)])
+    features = np.stack([reading.row() for reading in read_pairs(encoder.encode, pairs)])
     measures, heads = {}, {}
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
