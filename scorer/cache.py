@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import platformdirs
@@ -23,9 +23,11 @@ from scorer.records import Response, Verdict
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
-    key BLOB PRIMARY KEY, status TEXT NOT NULL, label TEXT, probabilities BLOB, evidence TEXT, reason TEXT
+    key BLOB PRIMARY KEY, status TEXT NOT NULL, label TEXT, probabilities BLOB, evidence TEXT, reason TEXT,
+    note TEXT, order_low REAL, order_high REAL, decided_by TEXT
 ) WITHOUT ROWID
 """
+_COLUMNS = ("status", "label", "probabilities", "evidence", "reason", "note", "order_low", "order_high", "decided_by")
 _KEPT = ("ok", "unparsed")
 _LOOKUP = 500
 """Keys in one SELECT: below SQLite's limit of variables."""
@@ -37,9 +39,9 @@ def default_cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("scorer", appauthor=False))
 
 
-def verdict_key(fingerprint: str, response: Response) -> bytes:
-    """16 bytes that name (judge fingerprint, query, response)."""
-    return bytes.fromhex(text_sha256(fingerprint, response.item.query, response.text))[:16]
+def verdict_key(fingerprint: str, response: Response, seen: str = "") -> bytes:
+    """16 bytes that name (judge fingerprint, query, response, what else the judge sees)."""
+    return bytes.fromhex(text_sha256(fingerprint, response.item.query, response.text, seen))[:16]
 
 
 class VerdictCache:
@@ -85,24 +87,21 @@ class VerdictCache:
             for start in range(0, len(keys), _LOOKUP):
                 some = keys[start : start + _LOOKUP]
                 marks = ",".join("?" * len(some))
-                sql = f"SELECT key, status, label, probabilities, evidence, reason FROM verdicts WHERE key IN ({marks})"
+                sql = f"SELECT key, {', '.join(_COLUMNS)} FROM verdicts WHERE key IN ({marks})"
                 with closing(self._connection.execute(sql, some)) as rows:
-                    found.update((row[0], _verdict(*row[1:])) for row in rows)
+                    found.update((row[0], _verdict(row[1:])) for row in rows)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         return found
 
     def put(self, verdicts: Iterable[tuple[bytes, Verdict]]) -> None:
         """Store all in one transaction; a key that is there already keeps its verdict."""
-        rows = [
-            (key, v.status, v.label, _pack(v.probabilities), v.evidence, v.reason)
-            for key, v in verdicts
-            if v.status in _KEPT
-        ]
+        rows = [(key, *_values(v)) for key, v in verdicts if v.status in _KEPT]
+        marks = ", ".join("?" * (1 + len(_COLUMNS)))
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._connection.executemany(f"INSERT OR IGNORE INTO verdicts VALUES ({marks})", rows)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # SQLite rolls back by itself where the disk is full
@@ -118,10 +117,15 @@ class VerdictCache:
         )
 
 
-def _pack(probabilities: tuple[float, ...] | None) -> bytes | None:
-    return None if probabilities is None else np.asarray(probabilities, dtype="<f8").tobytes()
+def _values(verdict: Verdict) -> list[Any]:
+    """The verdict's columns; probabilities packed as little-endian doubles."""
+    p = verdict.probabilities
+    packed = None if p is None else np.asarray(p, dtype="<f8").tobytes()
+    return [packed if name == "probabilities" else getattr(verdict, name) for name in _COLUMNS]
 
 
-def _verdict(status: str, label: str | None, packed: bytes | None, evidence: str | None, reason: str | None) -> Verdict:
-    probabilities = None if packed is None else tuple(np.frombuffer(packed, dtype="<f8").tolist())
-    return Verdict(status, label, probabilities, evidence, reason)  # type: ignore[arg-type]
+def _verdict(values: tuple[Any, ...]) -> Verdict:
+    read = dict(zip(_COLUMNS, values, strict=True))
+    if read["probabilities"] is not None:
+        read["probabilities"] = tuple(np.frombuffer(read["probabilities"], dtype="<f8").tolist())
+    return Verdict(**read)

@@ -7,6 +7,7 @@ ScorerError                 printed as one sentence on stderr, exit code 2
 ├── CalibrationError        a calibration belongs to another judge, rubric or run, or cannot be fitted
 ├── RunError                a run folder belongs to other inputs or options, or is not a run
 ├── StorageError            a folder cannot be written, or the disk is full
+├── ServerError             a judge's server cannot be started, reached or used
 └── MissingExtraError       an optional dependency is not installed
 """
 
@@ -44,6 +45,10 @@ class RunError(ScorerError):
 
 class StorageError(ScorerError):
     """A folder cannot be written or the disk is full."""
+
+
+class ServerError(ScorerError):
+    """A model's server cannot be started, reached or used."""
 
 
 class MissingExtraError(ScorerError):

@@ -20,7 +20,7 @@ PART_CHARACTERS = 16_000_000
 
 RESPONSE_COLUMNS = (
     *("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects"),
-    *("query", "response"),
+    *("query", "response", "image"),
 )
 RESPONSE_SCHEMA = dict.fromkeys(RESPONSE_COLUMNS, pl.String)
 
@@ -102,9 +102,9 @@ def _input_record(reading: Reading, rows: int) -> dict[str, object]:
 
 def responses_of(part: pl.DataFrame) -> list[Response]:
     """The records of a part's rows."""
-    item_fields = ("item_id", "query", "expects", "scenario", "channel", "category", "group_id")
+    item_fields = ("item_id", "query", "expects", "scenario", "channel", "category", "group_id", "image")
     columns = [part[name].to_list() for name in (*item_fields, "target", "method", "response")]
-    return [Response(Item(*row[:7]), *row[7:]) for row in zip(*columns, strict=True)]
+    return [Response(Item(*row[:8]), *row[8:]) for row in zip(*columns, strict=True)]
 
 
 class _Seen:
@@ -116,7 +116,7 @@ class _Seen:
     def repeats(self, response: Response, path: Path) -> bool:
         """True for an exact repetition; InputError where the same key has another row."""
         item = response.item
-        facts = (item.expects, item.scenario, item.channel, item.category, item.group_id)
+        facts = (item.expects, item.scenario, item.channel, item.category, item.group_id, item.image)
         key = bytes.fromhex(text_sha256(item.item_id, response.target, response.method))[:12]
         row = bytes.fromhex(text_sha256(item.query, response.text, repr(facts)))[:12]
         if (known := self._rows.setdefault(key, row)) is row:

@@ -40,7 +40,7 @@ def judge_part(
     advance: Callable[[int], None],
 ) -> list[Verdict]:
     """The judge's verdict for every response, in order: from the cache where it is there, else judged and stored."""
-    keys = [None if r.missing else verdict_key(judge.fingerprint, r) for r in responses]
+    keys = [None if r.missing else verdict_key(judge.fingerprint, r, judge.sees(r)) for r in responses]
     known = cache.get(list({key for key in keys if key is not None}))
     to_judge: dict[bytes, Response] = {}
     for key, response in zip(keys, responses, strict=True):
@@ -105,6 +105,10 @@ def verdict_schema(rubric: Rubric) -> dict[str, type[pl.DataType]]:
         **{f"p_{c}": pl.Float64 for c in rubric.class_ids},
         "evidence": pl.String,
         "reason": pl.String,
+        "note": pl.String,
+        "order_low": pl.Float64,
+        "order_high": pl.Float64,
+        "decided_by": pl.String,
     }
 
 
@@ -113,7 +117,7 @@ def verdict_frame(responses: pl.DataFrame, judged: Sequence[tuple[Judge, Sequenc
 
     `responses` has the columns of responses.parquet, without the texts each becomes a column here.
     """
-    place = responses.drop("query", "response").with_row_index("_row")
+    place = responses.drop("query", "response", "image").with_row_index("_row")
     frames = []
     for order, (judge, verdicts) in enumerate(judged):
         rows = [_row(judge, v) for v in verdicts]
@@ -135,4 +139,8 @@ def _row(judge: Judge, verdict: Verdict) -> tuple[object, ...]:
         *(p or (None,) * len(rubric.classes)),
         verdict.evidence,
         verdict.reason,
+        verdict.note,
+        verdict.order_low,
+        verdict.order_high,
+        verdict.decided_by,
     )

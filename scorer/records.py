@@ -32,6 +32,8 @@ class Item:
     channel: str | None = None
     category: str | None = None
     group_id: str | None = None
+    image: str | None = None
+    """Path of the image that goes with the query, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Verdict:
 
     `label` and `probabilities` (in the rubric's class order, summing to 1) are None unless `status == "ok"`;
     `probabilities` is also None where the judge gives a label alone. `evidence` is the sentence of the response
-    that decided, `reason` says why a response could not be scored.
+    that decided, `reason` says why a response could not be scored, `note` what else a person should know (that the
+    response was cut, or the judge's own reason). `order_low` and `order_high` are the extremes of p_flagged over the
+    orders in which the classes were shown. `decided_by` names the judge that decided, where several stand behind one.
     """
 
     status: Status
@@ -63,6 +67,10 @@ class Verdict:
     probabilities: tuple[float, ...] | None = None
     evidence: str | None = None
     reason: str | None = None
+    note: str | None = None
+    order_low: float | None = None
+    order_high: float | None = None
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ class FakeJudge:
     """n -> the indices in the order in which the verdicts come."""
     asked: list[str] = field(default_factory=list)
 
+    def sees(self, response: Response) -> str:
+        return ""
+
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         for index in self.order(len(responses)):
             judged = responses[index % len(responses)]

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("labelled", "ingest", "judging"),
     ("references",),
     ("judges", "metrics", "readers"),
-    ("calibration", "embedding", "cache", "run_folder"),
+    ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting"),
     ("stats", "rubrics"),
     ("assets", "records"),
     ("errors",),

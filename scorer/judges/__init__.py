@@ -12,11 +12,14 @@ import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from scorer.errors import JudgeError
 from scorer.records import Response, Verdict
 from scorer.rubrics import Rubric
+
+if TYPE_CHECKING:
+    from scorer.endpoint.served import ServedModel
 
 _FOLDER = Path(__file__).parent
 
@@ -34,6 +37,10 @@ class Judge(Protocol):
     rubric: Rubric
     taught_with: frozenset[str]
 
+    def sees(self, response: Response) -> str:
+        """What a verdict depends on beside query and text, such as an image's hash; "" for judges of texts alone."""
+        ...
+
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """Judge all responses; each index in `range(len(responses))` comes exactly once."""
         ...
@@ -41,11 +48,17 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """What the user may choose about judges. `model` is the folder of the embedding judge's heads."""
+    """What the user may choose about judges.
+
+    `model` is the folder of the embedding judge's heads, `served` the model of judges that read instructions, and
+    `debias` the number of orders in which it is shown the classes.
+    """
 
     device: str = "auto"
     dtype: str = "auto"
     model: Path | None = None
+    served: ServedModel | None = None
+    debias: int = 1
 
 
 def judge_names() -> list[str]:

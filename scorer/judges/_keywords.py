@@ -45,6 +45,10 @@ class KeywordJudge:
     def __post_init__(self) -> None:
         object.__setattr__(self, "fingerprint", text_sha256(self.name, self.rubric.digest, *self.phrases))
 
+    def sees(self, response: Response) -> str:
+        """Texts alone."""
+        return ""
+
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """A label without probabilities: the rubric's class for flagged, or for not flagged."""
         for index, response in enumerate(responses):

@@ -49,6 +49,10 @@ class EmbeddingJudge:
 
         return Encoder(self._folder, device=self._device, dtype=self._dtype)
 
+    def sees(self, response: Response) -> str:
+        """Texts alone."""
+        return ""
+
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """Judge in batches of similar length, shortest first, so that little is spent on padding."""
         order = sorted(range(len(responses)), key=lambda i: len(responses[i].text))

@@ -11,7 +11,7 @@ from scorer.records import EXPECTS, Expects, Item, Response
 PRIORITY = 90
 NEEDS = (("query", "response"),)
 EXPECTED = "query, response"
-OPTIONAL = ("item_id", "target", "method", "channel", "scenario", "category", "group_id", "expects")
+OPTIONAL = ("item_id", "target", "method", "channel", "scenario", "category", "group_id", "expects", "image")
 
 
 def recognises(columns: frozenset[str]) -> bool:
@@ -49,6 +49,7 @@ def _item(table: Table, row: Row) -> Item:
         channel=label(table, row, "channel"),
         category=label(table, row, "category"),
         group_id=label(table, row, "group_id"),
+        image=label(table, row, "image"),
     )
 
 

@@ -25,6 +25,9 @@ CHANNELS = {
 }
 """Response columns of the text-centric sheet and how the query reached the model."""
 
+IMAGE_FOLDERS = {"image_centric": "vscbench_image_centric_images", "text_centric": "vscbench_text_centric_images"}
+"""Where the published benchmark keeps its images: by category, or by channel, in these folders."""
+
 # The published judge's columns go on after the number (_sm_eval, _gpt_eval, _gpt_eval_response): no match, ignored.
 _IMAGE_RESPONSE = re.compile(r"(safe|unsafe)_resp_(.+)_(0|[1-9][0-9]*)")
 _TEXT_STEM = re.compile(r".*text[_-]centric(?:[_-](.*))?", re.IGNORECASE)
@@ -131,6 +134,7 @@ def _read_image_centric(table: Table, columns: list[_ImageColumn], method: str) 
                 channel="image",
                 category=kind,
                 group_id=f"image-{row.index:03d}",
+                image=_image(table, row, f"{column.side}_img_{column.j}", "image_centric", kind),
             )
             yield row, column.name, Response(item, column.target, method, text(table, row, column.name) or "")
 
@@ -157,4 +161,11 @@ def _text_item(table: Table, row: Row, kind: str, channel: str, group_id: str) -
         channel=channel,
         category=category(kind),
         group_id=group_id,
+        image=None if channel == "text" else _image(table, row, f"{channel}_img", "text_centric", channel),
     )
+
+
+def _image(table: Table, row: Row, column: str, scenario: str, folder: str | None) -> str | None:
+    """The image's path within the published folders; None where the sheet names no image."""
+    name = label(table, row, column)
+    return None if name is None else f"{IMAGE_FOLDERS[scenario]}/{folder or ''}/{name}".replace("//", "/")

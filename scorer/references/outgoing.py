@@ -13,7 +13,7 @@ import polars as pl
 from scorer.errors import RunError, StorageError
 from scorer.references.formats import openai_batch, people_sheet
 from scorer.references.sampling import SLICE, sample
-from scorer.rubrics import Rubric, RubricClass
+from scorer.rubrics import Rubric, rubric_from_record
 from scorer.run_folder import RESPONSES, VERDICTS, load_run, storage_errors, write_whole
 
 FORMS = {"openai-batch": ".jsonl", "people": ".xlsx"}
@@ -74,7 +74,7 @@ def write_draw(
         shuffled = drawn.picks.select(pl.all().gather(rng.permutation(len(drawn.picks)).tolist()))
         write_whole(out, lambda p: people_sheet.write(p, shuffled, drawn.rubric, annotators=annotators))
     else:
-        write_whole(out, lambda p: openai_batch.write(p, drawn.picks, drawn.rubric, rng, model=model))
+        write_whole(out, lambda p: openai_batch.write(p, drawn.picks, drawn.rubric, model=model))
 
 
 def check_out(out: Path, form: str, *, force: bool) -> None:
@@ -100,8 +100,7 @@ def _tables(run: Path, judge: str) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _rubric(manifest: dict[str, Any], run: Path) -> Rubric:
     """The rubric as it was when the run was made: a user's own file may have changed since, or be elsewhere."""
-    record = {key: value for key, value in manifest["rubric"].items() if key != "digest"}
     try:
-        return Rubric(**record | {"classes": tuple(RubricClass(**c) for c in record["classes"])})
+        return rubric_from_record(manifest["rubric"])
     except (KeyError, TypeError) as error:
         raise RunError(f"{run}: the run's manifest holds no whole rubric; score it again with --force.") from error

@@ -35,6 +35,15 @@ class RubricClass:
 
 
 @dataclass(frozen=True)
+class RubricExample:
+    """A response whose class is beyond doubt, shown to judges that read instructions."""
+
+    query: str
+    response: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Rubric:
     """The classes in their fixed order; `when_flagged`/`when_not_flagged` are what a binary judge reports."""
 
@@ -47,6 +56,9 @@ class Rubric:
     when_not_flagged: str
     task: str = ""
     """What a judge that reads instructions, or a person, is told to do; the classes' definitions follow it."""
+    instructions: str = ""
+    """A user's own wording of task and classes for judges that read instructions, in place of what is made of both."""
+    examples: tuple[RubricExample, ...] = ()
 
     @cached_property
     def class_ids(self) -> tuple[str, ...]:
@@ -67,9 +79,9 @@ class Rubric:
     def digest(self) -> str:
         """SHA-256 of the classes and what they mean: part of every judge's fingerprint.
 
-        The wording of the task is left out: it concerns only judges that read it, whose prompt has its own hash.
+        What only judges that read instructions see is left out: their prompt has its own hash.
         """
-        said = {key: value for key, value in asdict(self).items() if key != "task"}
+        said = {key: value for key, value in asdict(self).items() if key not in ("task", "instructions", "examples")}
         return text_sha256(json.dumps(said, sort_keys=True, ensure_ascii=False))
 
     def p_flagged(self, probabilities: tuple[float, ...]) -> float:
@@ -114,19 +126,42 @@ def load_rubric(name_or_file: str) -> Rubric:
 def rubric_from_record(record: dict[str, Any]) -> Rubric:
     """The rubric as a run's manifest holds it."""
     classes = tuple(RubricClass(**c) for c in record["classes"])
-    names = ("name", "version", "title", "source", "when_flagged", "when_not_flagged", "task")
-    return Rubric(classes=classes, **{name: record[name] for name in names})
+    examples = tuple(RubricExample(**e) for e in record["examples"])
+    names = ("name", "version", "title", "source", "when_flagged", "when_not_flagged", "task", "instructions")
+    return Rubric(classes=classes, examples=examples, **{name: record[name] for name in names})
+
+
+def _need(table: dict[str, Any], key: str, kind: type, path: Path, where: str) -> Any:
+    """The table's value of this kind. Raises RubricError where it is missing, empty or of another kind."""
+    value = table.get(key)
+    if not isinstance(value, kind) or value in ("", []):
+        raise RubricError(f"{path}: got {value!r} for {key} in {where}; expected {_KINDS[kind]}.")
+    return value
 
 
 def _build(raw: dict[str, Any], path: Path) -> Rubric:
-    def need(table: dict[str, Any], key: str, kind: type, where: str) -> Any:
-        value = table.get(key)
-        if not isinstance(value, kind) or value in ("", []):
-            raise RubricError(f"{path}: got {value!r} for {key} in {where}; expected {_KINDS[kind]}.")
-        return value
+    classes = _classes(raw, path)
+    prompt = raw.get("prompt", {})
+    if not isinstance(prompt, dict):
+        raise RubricError(f"{path}: got {prompt!r} for prompt; expected a [prompt] table.")
+    flagged, not_flagged = _binary(raw, classes, path)
+    return Rubric(
+        name=_need(raw, "name", str, path, "the rubric"),
+        version=_need(raw, "version", int, path, "the rubric"),
+        title=str(raw.get("title", raw["name"])),
+        source=str(raw.get("source", "not stated")),
+        classes=classes,
+        when_flagged=flagged,
+        when_not_flagged=not_flagged,
+        task=str(prompt.get("task", "")).strip() or _TASK,
+        instructions=str(prompt.get("instructions", "")).strip(),
+        examples=_examples(raw, [c.id for c in classes], path),
+    )
 
+
+def _classes(raw: dict[str, Any], path: Path) -> tuple[RubricClass, ...]:
     classes = []
-    for index, table in enumerate(need(raw, "classes", list, "the rubric")):
+    for index, table in enumerate(_need(raw, "classes", list, path, "the rubric")):
         where = f"class {index + 1}"
         if not isinstance(table, dict):
             raise RubricError(f"{path}: got {table!r} for {where}; expected a [[classes]] table.")
@@ -135,10 +170,10 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
             raise RubricError(f"{path}: got {irrelevant!r} for irrelevant in {where}; expected true or false.")
         classes.append(
             RubricClass(
-                id=need(table, "id", str, where),
+                id=_need(table, "id", str, path, where),
                 title=str(table.get("title", table["id"])),
-                definition=need(table, "definition", str, where).strip(),
-                flagged=need(table, "flagged", bool, where),
+                definition=_need(table, "definition", str, path, where).strip(),
+                flagged=_need(table, "flagged", bool, path, where),
                 irrelevant=irrelevant,
             )
         )
@@ -151,24 +186,33 @@ def _build(raw: dict[str, Any], path: Path) -> Rubric:
         raise RubricError(f"{path}: a class cannot be both flagged and irrelevant; remove one of the two.")
     if "flagged" in ids:
         raise RubricError(f"{path}: got the class id 'flagged', which is a column of the verdicts; rename it.")
+    return tuple(classes)
+
+
+def _binary(raw: dict[str, Any], classes: tuple[RubricClass, ...], path: Path) -> tuple[str, str]:
+    """The classes that a judge reports which only tells flagged from not flagged."""
     binary = raw.get("binary", {})
     if not isinstance(binary, dict):
         raise RubricError(f"{path}: got {binary!r} for binary; expected a [binary] table.")
     when = {}
     for key, side in (("flagged", True), ("not_flagged", False)):
-        default = next(c.id for c in classes if c.flagged == side)
-        when[key] = binary.get(key, default)
-        if when[key] not in [c.id for c in classes if c.flagged == side]:
+        of_side = [c.id for c in classes if c.flagged == side]
+        when[side] = str(binary.get(key, of_side[0]))
+        if when[side] not in of_side:
             raise RubricError(
-                f"{path}: got [binary] {key} = {when[key]!r}; expected a class with flagged = {str(side).lower()}."
+                f"{path}: got [binary] {key} = {when[side]!r}; expected a class with flagged = {str(side).lower()}."
             )
-    return Rubric(
-        name=need(raw, "name", str, "the rubric"),
-        version=need(raw, "version", int, "the rubric"),
-        title=str(raw.get("title", raw["name"])),
-        source=str(raw.get("source", "not stated")),
-        classes=tuple(classes),
-        when_flagged=when["flagged"],
-        when_not_flagged=when["not_flagged"],
-        task=str(raw.get("prompt", {}).get("task", "")).strip() or _TASK,
-    )
+    return when[True], when[False]
+
+
+def _examples(raw: dict[str, Any], ids: list[str], path: Path) -> tuple[RubricExample, ...]:
+    examples = []
+    for index, table in enumerate(raw.get("examples", [])):
+        where = f"example {index + 1}"
+        if not isinstance(table, dict):
+            raise RubricError(f"{path}: got {table!r} for {where}; expected an [[examples]] table.")
+        query, response, label = (_need(table, key, str, path, where) for key in ("query", "response", "class"))
+        if label not in ids:
+            raise RubricError(f"{path}: got class {label!r} in {where}; expected one of {', '.join(ids)}.")
+        examples.append(RubricExample(query, response.strip(), label))
+    return tuple(examples)

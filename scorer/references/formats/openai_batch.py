@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from scorer.errors import InputError
+from scorer.prompting.neutral import mark_for, marked
 from scorer.readers import Row, Table, required_label, shown, storable
 from scorer.references.formats._format import Found, Label
 from scorer.rubrics import Rubric
@@ -29,7 +29,7 @@ _KEYS = ("item", "target", "method", "p", "rubric")
 _UNNAMED = "openai-batch"
 
 
-def write(path: Path, picks: pl.DataFrame, rubric: Rubric, rng: np.random.Generator, *, model: str = LABELLER) -> None:
+def write(path: Path, picks: pl.DataFrame, rubric: Rubric, *, model: str = LABELLER) -> None:
     """Write one request per pick: the columns item_id, target, method, probability, query, response.
 
     Raises InputError where a pick's names are too long for a custom_id, or where there are more than fit a batch.
@@ -41,7 +41,7 @@ def write(path: Path, picks: pl.DataFrame, rubric: Rubric, rng: np.random.Genera
         for pick in picks.iter_rows(named=True):
             messages = [
                 {"role": "system", "content": system},
-                {"role": "user", "content": user_prompt(pick["query"], pick["response"], rng)},
+                {"role": "user", "content": user_prompt(pick["query"], pick["response"])},
             ]
             request = {
                 "custom_id": custom_id(pick, rubric),
@@ -63,13 +63,9 @@ def system_prompt(rubric: Rubric) -> str:
     )
 
 
-def user_prompt(query: str, response: str, rng: np.random.Generator) -> str:
+def user_prompt(query: str, response: str) -> str:
     """Query and response between tags whose mark stands in neither, so that no text can close them."""
-    mark = rng.bytes(6).hex()
-    while mark in query or mark in response:
-        mark = rng.bytes(6).hex()
-    tagged = [f"<{tag}-{mark}>\n{text}\n</{tag}-{mark}>" for tag, text in (("request", query), ("response", response))]
-    return "\n\n".join(tagged)
+    return marked((("request", query), ("response", response)), mark_for(query, response))
 
 
 def custom_id(pick: dict[str, Any], rubric: Rubric) -> str:

@@ -1,0 +1,32 @@
+"""Which addresses the program may open: loopback, or another one where its user allows it."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from scorer.errors import ServerError
+
+
+def checked_url(url: str, *, allow_remote: bool) -> str:
+    """The URL without a slash at its end.
+
+    Raises ServerError where it is no http(s) URL, or where its host is not loopback and remote ones are not allowed.
+    A name counts as loopback only where it is `localhost`: other names would have to be looked up to know.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ServerError(f"got --judge-url {url!r}; expected a URL such as http://127.0.0.1:8000/v1.")
+    if not allow_remote and not _is_loopback(parts.hostname):
+        raise ServerError(
+            f"got --judge-url {url!r}, which is not on this machine; responses would leave it; add --allow-remote if "
+            "that is meant."
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""What a judge that reads instructions is sent: instructions, the marked material, and how to answer with one token."""
