@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -90,6 +91,43 @@ def _check(judge: Judge, verdict: Verdict) -> None:
     )
     if not sound:
         raise JudgeError(f"the judge {judge.name} gave {verdict}, which the rubric {rubric.name} does not allow.")
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A judge that asks other judges."""
+
+    def with_parts(self, wrap: Callable[[Judge], Judge]) -> Judge:
+        """The same judge, its parts wrapped."""
+        ...
+
+
+def remembering(judge: Judge, cache: VerdictCache) -> Judge:
+    """The judge, whose parts, where it has any, take their verdicts from the cache and put them there."""
+    return judge.with_parts(lambda part: _Remembering(part, cache)) if isinstance(judge, Composite) else judge
+
+
+class _Remembering:
+    """A part of a composite judge: what it judged before, on its own or in another run, it is not asked again."""
+
+    def __init__(self, judge: Judge, cache: VerdictCache) -> None:
+        self.name, self.fingerprint, self.rubric = judge.name, judge.fingerprint, judge.rubric
+        self.taught_with, self.sees = judge.taught_with, judge.sees
+        self._judge, self._cache = judge, cache
+
+    def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
+        """What is known first, then the rest as it comes; equal pairs are judged once."""
+        places: dict[bytes, list[int]] = {}
+        for index, r in enumerate(responses):
+            places.setdefault(verdict_key(self.fingerprint, r, self.sees(r)), []).append(index)
+        known = self._cache.get(list(places))
+        for key, verdict in known.items():
+            yield from ((index, verdict) for index in places[key])
+        to_judge = {key: responses[rows[0]] for key, rows in places.items() if key not in known}
+        for batch in _judged_in_batches(self._judge, to_judge):
+            self._cache.put(batch)
+            for key, verdict in batch:
+                yield from ((index, verdict) for index in places[key])
 
 
 def verdict_schema(rubric: Rubric) -> dict[str, type[pl.DataType]]:

@@ -5,36 +5,37 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import polars as pl
-
 from scorer import __version__
 from scorer.assets import file_sha256
-from scorer.cache import VerdictCache, default_cache_folder
+from scorer.cache import default_cache_folder
 from scorer.errors import CalibrationError, InputError, RunError
 from scorer.finish import Correction, ScoredRun, check_correction, finish, read_labels
-from scorer.ingest import Ingested, ingest, responses_of
+from scorer.ingest import Ingested, ingest
+from scorer.judge_stage import Panel, judge_parts
 from scorer.judges import Judge, JudgeOptions, build_judge, judge_summary
-from scorer.judging import JudgeCounts, judge_part, verdict_frame
+from scorer.judging import JudgeCounts
 from scorer.rubrics import Rubric, load_rubric
 from scorer.run_folder import (
     MANIFEST,
     RESPONSES,
     VERDICTS,
     RunFolder,
-    storage_errors,
     write_json,
     write_parts,
 )
+from scorer.served_model import ServerOptions, open_model
 
 if TYPE_CHECKING:
     from scorer.calibration.saved import SavedCalibration  # scikit-learn comes with it: half a second at the start
 
+READING_JUDGE = "vllm"
+"""The judge that can serve any rubric, for it reads what the rubric says."""
 CACHE_FILE = "verdicts.sqlite"
 """The cache's name in its folder."""
 _PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers")
@@ -72,6 +73,10 @@ class ScoreOptions:
     cache: Path | None = None
     use_cache: bool = True
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+    server: ServerOptions = field(default_factory=ServerOptions)
+    also: tuple[str, ...] = ()
+    """Further rubrics that the served model judges by, in columns of their own."""
+    explain: bool = False
     calibration: Path | None = None
     correction: Correction = field(default_factory=Correction)
 
@@ -83,18 +88,22 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     was: verdicts are in the cache (or, without one, in the run folder) as soon as they are there. Raises a
     ScorerError with one clear sentence where something is wrong; files of an earlier run are then intact.
     """
+    with open_model(options.server, progress.say) as served:
+        judge_options = replace(options.judge_options, served=served, calibration=options.calibration)
+        return _score(options, judge_options, progress)
+
+
+def _score(options: ScoreOptions, judge_options: JudgeOptions, progress: Progress) -> ScoredRun:
     began = time.monotonic()
     rubric = load_rubric(options.rubric)
-    if len(set(options.judges)) != len(options.judges):
-        raise RunError(f"got judges {', '.join(options.judges)}; expected every judge once; remove the repeated one.")
-    judges = [build_judge(name, rubric, options.judge_options) for name in options.judges]
-    calibrations = _calibrations(options, judges)
+    panel = _panel(options, judge_options, rubric)
+    judges = panel.judges
     check_correction(options.correction)
     labels = read_labels(options.correction, rubric)
     inputs = _readable(options.inputs)
     folder = RunFolder(options.out)
     with folder.claimed():
-        identity = _identity(options, inputs, judges, calibrations)
+        identity = _identity(options, inputs, panel)
         if options.force:
             folder.clear_work()
         else:
@@ -107,11 +116,10 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
         for note in taught:
             read.notes.append(note)
             progress.say(note)
-        manifest = _manifest(options, identity, rubric, judges, read) | {"taught_with": taught}
-        manifest["calibrations"] = {judge: asdict(c) for judge, c in calibrations.items()}
+        manifest = _manifest(options, identity, rubric, panel, read) | {"taught_with": taught}
         if folder.manifest() is None:
             write_json(folder / MANIFEST, manifest | {"state": "running"})
-        counts = _judge(options, folder, judges, calibrations, read, progress)
+        counts = _judge(options, folder, panel, read, progress)
         manifest |= {
             "state": "complete",
             "counts": {name: dict(c.by_status) for name, c in counts.items()},
@@ -125,7 +133,7 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     return run
 
 
-def _seen_in_training(judges: list[Judge], read: Ingested) -> Iterator[str]:
+def _seen_in_training(judges: Sequence[Judge], read: Ingested) -> Iterator[str]:
     """A sentence per judge that was taught with the very responses it is to judge."""
     for judge in judges:
         names = [Path(str(i["path"])).name for i in read.inputs if i["sha256"] in judge.taught_with]
@@ -165,16 +173,30 @@ def _ingest(options: ScoreOptions, inputs: list[Path], folder: RunFolder, progre
         raise
 
 
-def _identity(
-    options: ScoreOptions, inputs: list[Path], judges: list[Judge], calibrations: dict[str, SavedCalibration]
-) -> dict[str, Any]:
+def _panel(options: ScoreOptions, judge_options: JudgeOptions, rubric: Rubric) -> Panel:
+    """The judges that the user asks for, and the calibrations that belong to them."""
+    for what, names in (("judges", options.judges), ("further rubrics", options.also)):
+        if len(set(names)) != len(names):
+            raise RunError(f"got {what} {', '.join(names)}; expected each once; remove the repeated one.")
+    judges = [build_judge(name, rubric, judge_options) for name in options.judges]
+    if options.also and judge_options.served is None:
+        raise RunError(
+            f"--also {options.also[0]} needs a judge that reads instructions: name its folder with --judge-model, or "
+            "its server with --judge-url."
+        )
+    also = [build_judge(READING_JUDGE, load_rubric(name), judge_options) for name in options.also]
+    return Panel(judges, also, _calibrations(options, judges), options.explain)
+
+
+def _identity(options: ScoreOptions, inputs: list[Path], panel: Panel) -> dict[str, Any]:
     """What makes a run this run: another set of inputs or options is another run."""
     return {
         "inputs": [{"name": p.name, "sha256": file_sha256(p)} for p in inputs],
-        "judges": {j.name: j.fingerprint for j in judges},
-        "rubric": judges[0].rubric.digest,
-        "options": {k: getattr(options, k) for k in ("format", "target", "method", "seed")},
-        "calibrations": {judge: c.digest for judge, c in calibrations.items()},
+        "judges": {j.name: j.fingerprint for j in panel.judges},
+        "also": {j.rubric.name: j.fingerprint for j in panel.also},
+        "rubric": panel.judges[0].rubric.digest,
+        "options": {k: getattr(options, k) for k in ("format", "target", "method", "seed", "explain")},
+        "calibrations": {judge: c.digest for judge, c in panel.calibrations.items()},
     }
 
 
@@ -217,33 +239,14 @@ def _refuse_other_run(folder: RunFolder, identity: dict[str, Any]) -> None:
 
 
 def _judge(
-    options: ScoreOptions,
-    folder: RunFolder,
-    judges: list[Judge],
-    calibrations: dict[str, SavedCalibration],
-    read: Ingested,
-    progress: Progress,
+    options: ScoreOptions, folder: RunFolder, panel: Panel, read: Ingested, progress: Progress
 ) -> dict[str, JudgeCounts]:
     """Judge part by part into the work folder, then put responses and verdicts in place."""
-    counts = {j.name: JudgeCounts() for j in judges}
-    parts: list[Path] = []
-    with VerdictCache(_cache_folder(options, folder) / CACHE_FILE) as cache:
-        progress.start("judging", read.rows * len(judges))
-        try:
-            for source in read.parts:
-                frame = pl.read_parquet(source)
-                responses = responses_of(frame)
-                judged = [(j, judge_part(j, responses, cache, counts[j.name], progress.advance)) for j in judges]
-                parts.append(source.with_name(source.name.replace("responses", "verdicts")))
-                verdicts = verdict_frame(frame, judged)
-                if calibrations:
-                    from scorer.calibrated import apply_calibrations
-
-                    verdicts = apply_calibrations(verdicts, calibrations, judges[0].rubric)
-                with storage_errors(parts[-1]):
-                    verdicts.write_parquet(parts[-1])
-        finally:
-            progress.finish()
+    progress.start("judging", read.rows * len(panel.all))
+    try:
+        parts, counts = judge_parts(panel, read.parts, _cache_folder(options, folder) / CACHE_FILE, progress.advance)
+    finally:
+        progress.finish()
     write_parts(folder / RESPONSES, read.parts)
     write_parts(folder / VERDICTS, parts)
     return counts
@@ -257,7 +260,7 @@ def _cache_folder(options: ScoreOptions, folder: RunFolder) -> Path:
 
 
 def _manifest(
-    options: ScoreOptions, identity: dict[str, Any], rubric: Rubric, judges: list[Judge], read: Ingested
+    options: ScoreOptions, identity: dict[str, Any], rubric: Rubric, panel: Panel, read: Ingested
 ) -> dict[str, Any]:
     """All that the run was made of; counts and times come at its end."""
     return {
@@ -266,21 +269,30 @@ def _manifest(
         "inputs": read.inputs,
         "rows": read.rows,
         "rubric": _rubric_record(rubric),
-        "judges": [{"name": j.name, "summary": judge_summary(j.name), "fingerprint": j.fingerprint} for j in judges],
+        "judges": [_judge_record(j) for j in panel.judges],
+        "also": [_judge_record(j) | {"rubric": _rubric_record(j.rubric)} for j in panel.also],
+        "calibrations": {judge: asdict(c) for judge, c in panel.calibrations.items()},
         "options": {
             "rubric": options.rubric,
             "judges": list(options.judges),
+            "also": list(options.also),
+            "explain": options.explain,
             "format": options.format,
             "target": options.target,
             "method": options.method,
             "device": options.judge_options.device,
             "dtype": options.judge_options.dtype,
+            "debias": options.judge_options.debias,
         },
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         "notes": read.notes,
         "identity": identity,
     }
+
+
+def _judge_record(judge: Judge) -> dict[str, Any]:
+    return {"name": judge.name, "summary": judge_summary(judge.name), "fingerprint": judge.fingerprint}
 
 
 def _rubric_record(rubric: Rubric) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scorer.cli import _options
+from scorer.served_model import ServerOptions
 
 
 @click.command()
@@ -30,6 +31,12 @@ from scorer.cli import _options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where the embedding judge runs.")
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")
+@_options.judge_server
+@click.option(
+    "--also", multiple=True, help="A further rubric, such as toxicity, judged by the served model; repeatable."
+)
+@click.option("--debias", type=click.IntRange(min=1), default=1, show_default=True, help="Average over N class orders.")
+@click.option("--explain", is_flag=True, help="Ask the served model for a reason where judges disagree or nearly tie.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Folder written by `scorer calibrate`.")
 @_options.reference
 @_options.annotator
@@ -49,6 +56,10 @@ def command(
     device: str,
     dtype: str,
     model: Path | None,
+    server: ServerOptions,
+    also: tuple[str, ...],
+    debias: int,
+    explain: bool,
     calibration: Path | None,
     references: tuple[Path, ...],
     annotator: str | None,
@@ -81,9 +92,12 @@ def command(
             force=force,
             cache=cache,
             use_cache=not no_cache,
+            server=server,
+            also=also,
+            explain=explain,
             calibration=calibration,
             correction=Correction(references, annotator, estimator),
-            judge_options=JudgeOptions(device=device, dtype=dtype, model=model),
+            judge_options=JudgeOptions(device=device, dtype=dtype, model=model, debias=debias),
         ),
         TerminalProgress(),
     )

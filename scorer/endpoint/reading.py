@@ -42,6 +42,12 @@ def read_answer(body: dict[str, Any], digits: Sequence[str], words: Sequence[Seq
     return Reading(probabilities=tuple(m / total for m in mass))
 
 
+def read_reason(body: dict[str, Any]) -> str | None:
+    """The answer's text in one line, None where there is none."""
+    choice = _first_choice(body)
+    return (" ".join(answer_text(choice).split()) or None) if choice else None
+
+
 def _first_choice(body: dict[str, Any]) -> dict[str, Any] | None:
     choices = body.get("choices")
     found = choices[0] if isinstance(choices, list) and choices else None

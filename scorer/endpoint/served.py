@@ -56,6 +56,12 @@ class Dialect:
         return body
 
 
+def reason_body(model: str, content: object) -> dict[str, Any]:
+    """The body of a request for one sentence."""
+    messages = [{"role": "user", "content": content}]
+    return {"model": model, "messages": messages, "max_tokens": 80, "temperature": 0, "seed": 0}
+
+
 _DIALECTS = (Dialect(), Dialect(choice=False), Dialect(choice=False, logprobs=False))
 
 

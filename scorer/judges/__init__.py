@@ -50,8 +50,8 @@ class Judge(Protocol):
 class JudgeOptions:
     """What the user may choose about judges.
 
-    `model` is the folder of the embedding judge's heads, `served` the model of judges that read instructions, and
-    `debias` the number of orders in which it is shown the classes.
+    `model` is the folder of the embedding judge's heads, `served` the model of judges that read instructions, `debias`
+    the number of orders in which it is shown the classes, and `calibration` the folder that `scorer calibrate` wrote.
     """
 
     device: str = "auto"
@@ -59,6 +59,7 @@ class JudgeOptions:
     model: Path | None = None
     served: ServedModel | None = None
     debias: int = 1
+    calibration: Path | None = None
 
 
 def judge_names() -> list[str]:

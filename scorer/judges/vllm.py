@@ -12,8 +12,8 @@ import numpy as np
 
 from scorer.assets import text_sha256
 from scorer.endpoint.client import Answer
-from scorer.endpoint.reading import read_answer
-from scorer.endpoint.served import ServedModel
+from scorer.endpoint.reading import read_answer, read_reason
+from scorer.endpoint.served import ServedModel, reason_body
 from scorer.errors import JudgeError
 from scorer.judges import JudgeOptions
 from scorer.judges._images import content, image_digest
@@ -86,6 +86,22 @@ class VllmJudge:
     def _body(self, prompt: Prompt, texts: Texts, response: Response) -> dict[str, Any]:
         message = content(prompt.head, prompt.text(texts.query, texts.response), self.model.images, response.item)
         return self.model.dialect.body(self.model.identity.model, message, prompt.digits)
+
+    def explain(self, asked: Sequence[tuple[Response, str]]) -> Iterator[tuple[int, str | None]]:
+        """(index, a short reason) for every (response, label) in a request of its own; None where none came."""
+        prompt = self._prompts[0]
+        room = room_beside(prompt, self.model) if asked else None
+
+        def requests() -> Iterator[tuple[int, dict[str, Any]]]:
+            for index, (response, label) in enumerate(asked):
+                texts = fit(self.model, room, response)
+                message = content(
+                    prompt.head, prompt.why(texts.query, texts.response, label), self.model.images, response.item
+                )
+                yield index, reason_body(self.model.identity.model, message)
+
+        for index, answer in self.model.complete(requests()) if asked else ():
+            yield index, None if answer.body is None else read_reason(answer.body)
 
     def _verdict(self, texts: Texts, answers: Sequence[Answer]) -> Verdict:
         """One verdict from the answers of all orders."""

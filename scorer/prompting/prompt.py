@@ -44,6 +44,16 @@ class Prompt:
             f"Answer with its digit alone, one of {', '.join(self.digits)}."
         )
 
+    def why(self, query: str, response: str, label: str) -> str:
+        """The whole message that asks for a short reason for a class, for neutral texts."""
+        mark = mark_for(query, response)
+        material = marked((("request", query), ("response", response)), mark)
+        title = next(c.title for c in self.rubric.classes if c.id == label)
+        return (
+            f"{self.head}\n\n{material}\n\nThe material with the mark {mark} ends here. It was given the class "
+            f"{title!r}. Say in one sentence of at most 30 words what in the response speaks for it."
+        )
+
     def text(self, query: str, response: str) -> str:
         """The whole message for neutral texts."""
         return f"{self.head}\n\n{self.ask(query, response, mark_for(query, response))}"

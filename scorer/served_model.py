@@ -1,0 +1,104 @@
+"""The served model of a run: a server of our own for a model folder, or one that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorer.errors import RunError, ServerError
+
+if TYPE_CHECKING:
+    from scorer.endpoint.served import Identity, ServedModel
+    from scorer.serving.server import LocalServer
+
+_NAME = "judge"
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Which model judges, by its folder or by its server's URL, and how it is asked."""
+
+    model: Path | None = None
+    url: str | None = None
+    name: str | None = None
+    """The model's name at the URL, where it serves several."""
+    python: Path | None = None
+    """Interpreter of vLLM's environment."""
+    args: tuple[str, ...] = ()
+    allow_remote: bool = False
+    images: Path | None = None
+    in_flight: int = 256
+    timeout: float = 300.0
+
+
+@contextmanager
+def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[ServedModel | None]:
+    """The served model, None where none is asked for; a server of our own starts with the first request and ends here.
+
+    Raises RunError for options that contradict each other, ServerError where folder or server cannot be used.
+    """
+    if options.model is None and options.url is None:
+        if options.images:
+            raise RunError("--judge-images needs a judge that sees: name it with --judge-model or --judge-url.")
+        yield None
+        return
+    if options.model is not None and options.url is not None:
+        raise RunError("got both --judge-model and --judge-url; expected one of them; remove the other.")
+    if options.images is not None and not options.images.is_dir():
+        raise RunError(f"{options.images}: got no folder; expected the items' images; correct --judge-images.")
+    # httpx and the server's code take a while to import: only runs with such a judge pay for it
+    from scorer.endpoint.address import checked_url
+    from scorer.endpoint.client import Manner
+    from scorer.endpoint.served import RunningServer, ServedModel, identify_running
+
+    manner = Manner(in_flight=options.in_flight, timeout=options.timeout)
+    if options.url is not None:
+        url = checked_url(options.url, allow_remote=options.allow_remote)
+        place = RunningServer(url)
+        yield ServedModel(place, lambda: identify_running(url, options.name), manner, say, options.images)
+        return
+    from scorer.serving.server import LocalServer, default_python
+
+    assert options.model is not None
+    python = options.python or default_python()
+    with LocalServer(options.model, python=python, served_name=_NAME, args=options.args, say=say) as server:
+        own = OwnServer(server, say)
+        yield ServedModel(own, lambda: _identify(options, server), manner, say, options.images)
+
+
+class OwnServer:
+    """A server of ours as a place to ask: brought back once where it died."""
+
+    def __init__(self, server: LocalServer, say: Callable[[str], None]) -> None:
+        self._server, self._say = server, say
+        self._recovered = False
+
+    def url(self) -> str:
+        """Base URL that ends in /v1; the server starts where it does not run."""
+        return self._server.url()
+
+    def recover(self) -> bool:
+        """Start the server again, once. Raises ServerError, with the end of its log, where it dies again."""
+        if self._recovered:
+            raise ServerError(
+                "the judge's server died a second time; mend what its log says and start the same command again. "
+                f"Verdicts so far are kept. The log ends:\n{self._server.log_tail()}"
+            )
+        self._recovered = True
+        self._say("The judge's server died and is started again; verdicts so far are kept.")
+        self._server.restart()
+        return True
+
+
+def _identify(options: ServerOptions, server: LocalServer) -> Identity:
+    """What can change an answer: the folder's files (weights, quantisation, template), vLLM and its arguments."""
+    from scorer.assets import text_sha256
+    from scorer.endpoint.served import Identity
+    from scorer.serving.model_folder import model_sha256, special_tokens
+
+    assert options.model is not None
+    digest = text_sha256(model_sha256(options.model), server.version, *options.args)
+    return Identity(_NAME, digest, tuple(special_tokens(options.model)))
