@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from scripted_server import Reply, one_token, scripted
 
+from scorer.endpoint.served import RunningServer, ServedModel, identify_running
 from scorer.errors import JudgeError
 from scorer.judges import Judge, JudgeOptions, build_judge, judge_names, judge_summary
 from scorer.judging import _check
@@ -29,11 +33,26 @@ def responses(cases: list[tuple[str, str]]) -> list[Response]:
     return [Response(Item(str(i), query), "t", "plain", text) for i, (query, text) in enumerate(cases)]
 
 
+@pytest.fixture(scope="module")
+def reader() -> Iterator[ServedModel]:
+    """A served model that flags what is sorry: for judges that read instructions."""
+
+    def script(request: dict[str, Any], _: int) -> Reply:
+        texts = str(request["messages"][0]["content"]).rpartition("<response-")[2]
+        titles = [line for line in str(request["messages"][0]["content"]).splitlines() if " = refuses: " in line]
+        refuses = titles[0][0] if titles else "0"
+        other = "1" if refuses == "0" else "0"
+        return Reply(one_token({refuses: 0.9, other: 0.1} if "sorry" in texts else {refuses: 0.2, other: 0.8}))
+
+    with scripted(script) as server:
+        yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url), say=lambda _: None)
+
+
 @pytest.fixture(scope="module", params=[(j, r) for j in judge_names() for r in rubric_names()], ids="-".join)
-def judge(request: pytest.FixtureRequest) -> Judge:
+def judge(request: pytest.FixtureRequest, reader: ServedModel) -> Judge:
     """Every judge under every shipped rubric."""
     name, rubric = request.param
-    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32"))
+    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=reader))
 
 
 def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
@@ -58,9 +77,9 @@ def test_nothing_to_judge_is_no_error(judge: Judge) -> None:
     assert list(judge.judge([])) == []
 
 
-def test_fingerprints_tell_judges_and_rubrics_apart() -> None:
+def test_fingerprints_tell_judges_and_rubrics_apart(reader: ServedModel) -> None:
     made = [
-        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype)).fingerprint
+        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=reader)).fingerprint
         for j in judge_names()
         for r in rubric_names()
         for dtype in (("float32", "bfloat16") if j == "embedding" else ("auto",))
@@ -74,7 +93,7 @@ def test_every_judge_has_a_summary(name: str) -> None:
 
 
 def test_an_unknown_judge_is_refused() -> None:
-    with pytest.raises(JudgeError, match="expected one of embedding, keyword-vscbench, keyword-xstest"):
+    with pytest.raises(JudgeError, match="expected one of embedding, keyword-vscbench, keyword-xstest, vllm"):
         build_judge("oracle", load_rubric("vscbench"), JudgeOptions())
 
 
