@@ -4,6 +4,7 @@ ScorerError                 printed as one sentence on stderr, exit code 2
 ├── InputError              a file of responses or labels is missing, broken or contradicts itself
 ├── RubricError             a rubric is unknown or its TOML does not hold together
 ├── JudgeError              a judge is unknown, lacks a head for the rubric, or its files do not match their hashes
+├── ServerError             a model folder cannot be served, or the server does not start or died
 ├── CalibrationError        a calibration belongs to another judge, rubric or run, or cannot be fitted
 ├── RunError                a run folder belongs to other inputs or options, or is not a run
 ├── StorageError            a folder cannot be written, or the disk is full
@@ -32,6 +33,10 @@ class RubricError(ScorerError):
 
 class JudgeError(ScorerError):
     """Unknown judge, missing head, or model files whose hash does not match their manifest."""
+
+
+class ServerError(ScorerError):
+    """A model folder that cannot be served, or a server of ours that does not start or died: with its log's end."""
 
 
 class CalibrationError(ScorerError):

@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("labelled", "ingest", "judging"),
     ("references",),
     ("judges", "metrics", "readers"),
+    ("serving",),
     ("calibration", "embedding", "cache", "run_folder"),
     ("stats", "rubrics"),
     ("assets", "records"),
