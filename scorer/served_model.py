@@ -60,11 +60,10 @@ def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[S
         place = RunningServer(url)
         yield ServedModel(place, lambda: identify_running(url, options.name), manner, say, options.images)
         return
-    from scorer.serving.server import LocalServer, default_python
+    from scorer.serving.server import LocalServer
 
     assert options.model is not None
-    python = options.python or default_python()
-    with LocalServer(options.model, python=python, served_name=_NAME, args=options.args, say=say) as server:
+    with LocalServer(options.model, python=options.python, served_name=_NAME, args=options.args, say=say) as server:
         own = OwnServer(server, say)
         yield ServedModel(own, lambda: _identify(options, server), manner, say, options.images)
 
@@ -97,7 +96,8 @@ def _identify(options: ServerOptions, server: LocalServer) -> Identity:
     """What can change an answer: the folder's files (weights, quantisation, template), vLLM and its arguments."""
     from scorer.assets import text_sha256
     from scorer.endpoint.served import Identity
-    from scorer.serving.model_folder import model_sha256, special_tokens
+    from scorer.serving.model_folder import special_tokens
+    from scorer.serving.model_hash import model_sha256
 
     assert options.model is not None
     digest = text_sha256(model_sha256(options.model), server.version, *options.args)

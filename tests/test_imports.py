@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("labelled", "ingest", "judging", "served_model"),
     ("references",),
     ("judges", "metrics", "readers"),
+    ("serving",),
     ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting"),
     ("stats", "rubrics"),
     ("assets", "records"),
