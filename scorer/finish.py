@@ -130,18 +130,19 @@ def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> S
 def _with_labels(
     verdicts: pl.DataFrame, labels: pl.DataFrame, manifest: dict[str, Any], rubric: Rubric, seed: int
 ) -> pl.DataFrame:
-    """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where these labels fitted the calibration."""
-    from scorer.calibrated import cross_fit, reference_digest
+    """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where the calibration saw one of these."""
+    from scorer.calibrated import cross_fit, response_keys
     from scorer.calibration.saved import SavedCalibration
 
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
-    digest = reference_digest(labels)
     parts = []
     for judge in verdicts["judge"].unique(maintain_order=True):
         mine = joined.filter(pl.col("judge") == judge)
         record = manifest.get("calibrations", {}).get(judge)
-        if record is not None and record["reference_digest"] == digest:
-            mine = cross_fit(mine, SavedCalibration(**record), rubric, seed)
+        if record is not None:
+            saved = SavedCalibration(**record)
+            if response_keys(mine.filter(pl.col("truth").is_not_null())).is_in(saved.fitted_on).any():
+                mine = cross_fit(mine, saved, rubric, seed)
         parts.append(mine)
     decided = "p_calibrated" if "p_calibrated" in joined.columns else "p_flagged"
     return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
