@@ -192,6 +192,16 @@ def test_a_slice_with_few_labels_says_so(world: tuple[Path, Path], tmp_path: Pat
     assert ppi
     assert all(e.value is None and e.note for e in ppi)
     assert found.manifest["estimator"] == "plugin"
+    shown = (run / "report.html").read_text("utf-8")
+    assert "They do not cover the judge's own mistakes." in shown
+    assert "None of its" not in shown
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(few)]).output
+    assert "no value: labels in 3 clusters where 10 are needed: SRAs of t, plain, embedding;" in " ".join(said.split())
+    shown = (run / "report.html").read_text("utf-8")
+    assert "None of its rates could be corrected." in shown
+    assert "None of its responses could be scored." not in shown
+    assert "those of values as judged do not" in shown
+    assert "They do not cover" not in shown
     refinish(run, Correction(), lambda line: None)
 
 
