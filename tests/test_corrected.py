@@ -226,6 +226,20 @@ def test_cross_fitting_replaces_decisions_by_ones_that_did_not_see_the_label(wor
     assert reference_digest(load_references([reference])) == reference_digest(load_references([reference]).reverse())
 
 
+def test_labels_of_unknown_chance_among_sampled_ones_are_noted(world: tuple[Path, Path], tmp_path: Path) -> None:
+    run, reference = world
+    labels, mixed = load_references([reference]), tmp_path / "mixed.parquet"
+    sampled = pl.when(pl.int_range(pl.len()) < 90).then(0.25).otherwise(None)
+    save_references(mixed, labels.with_columns(probability=sampled))
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(mixed)]).output
+    assert "90 of 120 labels say with which chance their responses were picked, 30 do not" in " ".join(said.split())
+    assert "in slices that hold both, all labels count alike" in (run / "report.html").read_text("utf-8")
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(reference)]).output
+    assert "with which chance" not in said
+    assert "with which chance" not in (run / "report.html").read_text("utf-8")
+    refinish(run, Correction(), lambda line: None)
+
+
 @pytest.mark.parametrize(("first", "cross_fits"), [(0, True), (30, True), (60, False)])
 def test_labels_that_fitted_a_calibration_among_others_are_cross_fitted(
     world: tuple[Path, Path], tmp_path: Path, first: int, cross_fits: bool
@@ -284,6 +298,7 @@ def test_calibrations_replace_nothing_unasked(world: tuple[Path, Path], tmp_path
         (["report", "RUN", "--reference", "OTHER"], "no label of a response in this run"),
         (["report", "RUN", "--reference", "WRONG"], "under the rubric vscbench"),
         (["report", "NOTHING"], "expected a run"),
+        (["report", "RUN", "--reference", "SAME"], "nothing but 1_full_compliance in all 120 labels"),
         (["calibrate", "RUN", "--reference", "OTHER", "--out", "OUT"], "no label belongs to a response"),
         (["calibrate", "RUN", "--reference", "FEW", "--out", "OUT"], "expected at least 20 of each"),
         (["calibrate", "RUN", "--reference", "REFERENCE", "--annotator", "nobody", "--out", "OUT"], "'nobody' among"),
@@ -296,6 +311,7 @@ def test_bad_input_is_refused(world: tuple[Path, Path], tmp_path: Path, words: l
     save_references(tmp_path / "other", labels.with_columns(item_id=pl.lit("x") + pl.col("item_id")))
     save_references(tmp_path / "wrong", labels.with_columns(rubric=pl.lit("vscbench")))
     save_references(tmp_path / "few", labels.head(12))
+    save_references(tmp_path / "same", labels.with_columns(label=pl.lit("1_full_compliance")))
     before = {p.name: p.read_bytes() for p in run.iterdir() if p.is_file()}
     (tmp_path / "tied").mkdir()
     (tmp_path / "tied" / MANIFEST).write_bytes(before[MANIFEST])
@@ -308,6 +324,7 @@ def test_bad_input_is_refused(world: tuple[Path, Path], tmp_path: Path, words: l
         "WRONG": tmp_path / "wrong",
         "FEW": tmp_path / "few",
         "TIED": tmp_path / "tied",
+        "SAME": tmp_path / "same",
         "OUT": tmp_path / "out",
         "NOTHING": tmp_path / "nothing",
     }

@@ -52,7 +52,7 @@ def print_headline(run: ScoredRun) -> None:
         console.print(table)
     for line in _without_value(rows):
         console.print(line, markup=False)
-    for note in run.manifest["notes"]:
+    for note in (*run.manifest["notes"], *run.manifest["label_notes"]):
         console.print(note, markup=False)
     for judge, counts in run.manifest["counts"].items():
         unscored = {status: n for status, n in counts.items() if status != "ok"}
