@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _HEADLINE = ("SRAs", "SRAu", "SRAa", "SRA_balanced")
 _PIPED_WIDTH = 140
+_PLACES = 3  # named in a line
 _HEADLINE_SLICE = ("target", "method")
 
 
@@ -49,13 +50,29 @@ def print_headline(run: ScoredRun) -> None:
             cells = [with_interval(metrics[name]) for name in _HEADLINE]
             table.add_row(target, method, judge, *cells, str(pooled.n), str(pooled.n_unscored))
         console.print(table)
-    for note in run.manifest["notes"]:
+    for line in _without_value(rows):
+        console.print(line, markup=False)
+    for note in (*run.manifest["notes"], *run.manifest["label_notes"]):
         console.print(note, markup=False)
     for judge, counts in run.manifest["counts"].items():
         unscored = {status: n for status, n in counts.items() if status != "ok"}
         said = ", ".join(f"{n} {status}" for status, n in sorted(unscored.items())) or "nothing"
         console.print(f"{judge}: {counts.get('ok', 0)} responses scored; could not be scored: {said}.", markup=False)
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _without_value(rows: dict[tuple[str, str, str], dict[str, Estimate]]) -> list[str]:
+    """Why there are dashes: every reason once, with where it holds."""
+    found: dict[str, list[str]] = {}
+    for (target, method, judge), metrics in rows.items():
+        for name in _HEADLINE:
+            if metrics[name].value is None and (note := metrics[name].note):
+                found.setdefault(note, []).append(f"{name} of {target}, {method}, {judge}")
+    lines = []
+    for reason, places in found.items():
+        more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+        lines.append(f"no value: {reason}: {'; '.join(places[:_PLACES])}{more}.")
+    return lines
 
 
 def headline(estimates: Sequence[Estimate], estimator: str) -> dict[tuple[str, str, str], dict[str, Estimate]]:

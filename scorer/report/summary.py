@@ -46,7 +46,7 @@ def summarise(run: Run) -> Summary:
         lead=lead,
         facts=tuple(fact for fact in facts if fact is not None),
         alarms=tuple(_alarm(run, judge, counts) for judge, counts in unscored.items() if counts),
-        notes=tuple(str(note) for note in manifest.get("notes", ())),
+        notes=tuple(str(note) for name in ("notes", "label_notes") for note in manifest.get(name, ())),
     )
 
 
