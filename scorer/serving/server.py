@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import httpx
 
 from scorer.errors import ServerError
 from scorer.serving import _guard
+from scorer.serving._log import ServerLog
 from scorer.serving._loopback import HOST, answers, reserve_port
 from scorer.serving.environment import Vllm, default_python, find_vllm, server_environment
 
@@ -69,8 +69,7 @@ class LocalServer:
         self._named_port = port
         self._args = tuple(args)
         self._start_seconds = start_seconds
-        self._log = log
-        self._log_start = 0
+        self._log = ServerLog(log)
         self._say = say
         self._lock = threading.Lock()
         self._vllm: Vllm | None = None
@@ -121,11 +120,7 @@ class LocalServer:
 
     def log_tail(self, lines: int = 15) -> str:
         """The last lines that the log got since the last start; empty where there was none yet."""
-        if self._log is None or not self._log.exists():
-            return ""
-        with self._log.open("rb") as handle:
-            handle.seek(max(self._log_start, self._log.stat().st_size - _TAIL_BYTES))
-            return "\n".join(handle.read().decode("utf-8", "replace").splitlines()[-lines:])
+        return self._log.tail(lines)
 
     def close(self) -> None:
         """End the server and wait until all its processes are gone; nothing happens where there is none."""
@@ -162,11 +157,6 @@ class LocalServer:
 
     def _launch(self, environment: Vllm) -> None:
         nonce = f"{self.served_name}-{secrets.token_hex(4)}"
-        if self._log is None:
-            handle, name = tempfile.mkstemp(prefix="scorer-vllm-", suffix=".log")
-            os.close(handle)
-            self._log = Path(name)
-        self._say(f"starting vLLM {environment.version} for {self._model}; its log is {self._log}")
         try:
             self._guard = self._spawn(environment, nonce)
             self._await_health(self._guard, nonce)
@@ -176,7 +166,6 @@ class LocalServer:
 
     def _spawn(self, environment: Vllm, nonce: str) -> subprocess.Popen[bytes]:
         assert self._reserved is not None
-        assert self._log is not None
         command = [
             *(str(environment.python), "-m", "vllm.entrypoints.openai.api_server"),
             *("--model", str(self._model)),
@@ -186,8 +175,8 @@ class LocalServer:
             *self._args,
         ]
         try:
-            with self._log.open("ab") as log:
-                self._log_start = log.tell()
+            with self._log.open() as log:
+                self._say(f"starting vLLM {environment.version} for {self._model}; its log is {self._log.path}")
                 return subprocess.Popen(
                     [sys.executable, "-I", "-S", _guard.__file__, *command],
                     stdin=subprocess.PIPE,
@@ -213,9 +202,10 @@ class LocalServer:
     def _failure(self, what: str) -> ServerError:
         code = None if self._guard is None else self._guard.poll()
         ended = "" if code is None else f" with exit code {code}"
+        cause = self._log.first_error()
+        first = "" if cause is None else f"; its first error: {cause}"
         return ServerError(
-            f"{self._model}: vLLM's server {what}{ended}; look for the first error in its log, {self._log}, which "
-            f"ends in\n{self.log_tail()}"
+            f"{self._model}: vLLM's server {what}{ended}{first}\nIts log, {self._log.path}, ends in\n{self.log_tail()}"
         )
 
     def _port_was_taken(self) -> bool:
