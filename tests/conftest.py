@@ -12,9 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from scorer.serving.server import LocalServer
 
-QUICK_START = ("--enforce-eager", "--max-model-len", "2048")
-"""Arguments with which vLLM starts soonest, for a tiny model."""
-
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -48,6 +45,8 @@ def vllm_server(
     vllm_python: Path, tiny_judge_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalServer]:
     """A real server of the tiny model that all tests share. It starts at the first `url()`, which a restart keeps."""
+    from tiny_model import QUICK_START
+
     from scorer.serving.server import LocalServer
 
     log = tmp_path_factory.mktemp("vllm") / "vllm.log"

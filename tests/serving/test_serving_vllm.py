@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import QUICK_START
 from processes import HANGING, Process, below, left, listening, until
+from tiny_model import QUICK_START
 
 from scorer.errors import ServerError
 from scorer.serving import server as server_module
