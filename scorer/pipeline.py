@@ -24,6 +24,7 @@ from scorer.judging import JudgeCounts, judge_part, verdict_frame
 from scorer.rubrics import Rubric, load_rubric
 from scorer.run_folder import (
     MANIFEST,
+    OUTPUTS,
     RESPONSES,
     VERDICTS,
     RunFolder,
@@ -93,6 +94,7 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     labels = read_labels(options.correction, rubric)
     inputs = _readable(options.inputs)
     folder = RunFolder(options.out)
+    _refuse_own_outputs(folder, inputs)
     with folder.claimed():
         identity = _identity(options, inputs, judges, calibrations)
         if options.force:
@@ -101,17 +103,20 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
             _refuse_other_run(folder, identity)
         progress.say(f"reading {len(inputs)} input{'s' if len(inputs) > 1 else ''}")
         read = _ingest(options, inputs, folder, progress)
-        if options.force:
-            folder.clear_outputs()
         taught = list(_seen_in_training(judges, read))
         for note in taught:
             read.notes.append(note)
             progress.say(note)
         manifest = _manifest(options, identity, rubric, judges, read) | {"taught_with": taught}
         manifest["calibrations"] = {judge: asdict(c) for judge, c in calibrations.items()}
-        if folder.manifest() is None:
+        if not folder.holds_outputs():
             write_json(folder / MANIFEST, manifest | {"state": "running"})
-        counts = _judge(options, folder, judges, calibrations, read, progress)
+        counts, parts = _judge(options, folder, judges, calibrations, read, progress)
+        if options.force:  # not sooner: until here a fault leaves what is to be replaced
+            folder.clear_outputs()
+            write_json(folder / MANIFEST, manifest | {"state": "running"})
+        write_parts(folder / RESPONSES, read.parts)
+        write_parts(folder / VERDICTS, parts)
         manifest |= {
             "state": "complete",
             "counts": {name: dict(c.by_status) for name, c in counts.items()},
@@ -147,6 +152,14 @@ def _readable(paths: Sequence[Path]) -> list[Path]:
                 path, error.strerror or "no readable file", "a file of responses", "check the path"
             ) from error
     return list(dict.fromkeys(paths))
+
+
+def _refuse_own_outputs(folder: RunFolder, inputs: Sequence[Path]) -> None:
+    """An input that the run itself would write over is never taken, with --force neither."""
+    written = {(folder / name).resolve() for name in OUTPUTS}
+    for path in inputs:
+        if path.resolve() in written:
+            raise RunError(f"{path}: got an input that this run would write over; choose another --out.")
 
 
 def _ingest(options: ScoreOptions, inputs: list[Path], folder: RunFolder, progress: Progress) -> Ingested:
@@ -223,8 +236,8 @@ def _judge(
     calibrations: dict[str, SavedCalibration],
     read: Ingested,
     progress: Progress,
-) -> dict[str, JudgeCounts]:
-    """Judge part by part into the work folder, then put responses and verdicts in place."""
+) -> tuple[dict[str, JudgeCounts], list[Path]]:
+    """Judge part by part into the work folder."""
     counts = {j.name: JudgeCounts() for j in judges}
     parts: list[Path] = []
     with VerdictCache(_cache_folder(options, folder) / CACHE_FILE) as cache:
@@ -244,9 +257,7 @@ def _judge(
                     verdicts.write_parquet(parts[-1])
         finally:
             progress.finish()
-    write_parts(folder / RESPONSES, read.parts)
-    write_parts(folder / VERDICTS, parts)
-    return counts
+    return counts, parts
 
 
 def _cache_folder(options: ScoreOptions, folder: RunFolder) -> Path:
