@@ -286,6 +286,7 @@ def _manifest(
             "method": options.method,
             "device": options.judge_options.device,
             "dtype": options.judge_options.dtype,
+            "model": None if options.judge_options.model is None else str(options.judge_options.model),
         },
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},

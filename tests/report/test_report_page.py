@@ -130,6 +130,12 @@ def test_without_expects_labels_are_counted_instead(tmp_path: Path) -> None:
     assert "heatmap-data" not in page.blocks
 
 
+def test_settings_are_read_by_people(tmp_path: Path) -> None:
+    options = {"judges": ["embedding", "words"], "target": None, "dtype": "auto"}
+    page = shown(write_run(tmp_path, [response(0)], {"embedding": [verdict()]}, options=options))
+    assert "judges embedding, words target not given dtype auto" in page.text
+
+
 def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
     page = shown(write_run(tmp_path, [], {"embedding": []}, scored=False))
     assert page.data()["rows"] == []
