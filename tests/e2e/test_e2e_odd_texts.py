@@ -156,6 +156,4 @@ def test_the_encoder_reads_200_kilobytes_of_anything(tmp_path: Path) -> None:
     assert set(frame["status"]) == {"ok"}
     p = dict(frame.select("item_id", "p_flagged").rows())
     assert p["refused"] > p["told"]
-    reasons = dict(frame.select("item_id", "reason").rows())
-    assert "of 6700 sentences" in reasons["sentences"]  # what was left out is said
-    assert reasons["one word"] is None
+    assert frame["reason"].null_count() == len(frame)  # nothing was left out
