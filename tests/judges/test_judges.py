@@ -87,6 +87,13 @@ def test_fingerprints_tell_judges_and_rubrics_apart(reader: ServedModel) -> None
     assert len(set(made)) == len(made)
 
 
+def test_another_way_of_reading_is_another_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    judges = [build_judge("embedding", load_rubric("vscbench"), JudgeOptions()) for _ in range(2)]
+    assert judges[0].fingerprint == judges[1].fingerprint
+    monkeypatch.setattr("scorer.judges.embedding.READING", 0)
+    assert build_judge("embedding", load_rubric("vscbench"), JudgeOptions()).fingerprint != judges[0].fingerprint
+
+
 @pytest.mark.parametrize("name", judge_names())
 def test_every_judge_has_a_summary(name: str) -> None:
     assert len(judge_summary(name)) > 20
