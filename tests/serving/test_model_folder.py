@@ -82,15 +82,15 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: split(f, ("model-00001-of-00003.safetensors", "model-00003-of-00003.safetensors"), index=False),
         r"got 2 of 3 weight files; model-00002-of-00003\.safetensors is missing",
     ),
-    "half a copy": (lambda f: cut(f / "model.safetensors"), r"got \d+ bytes, which is not what the file says"),
-    "an empty file": (lambda f: os.truncate(f / "model.safetensors", 0), r"got 0 bytes, which is not what the file"),
+    "half a copy": (lambda f: cut(f / "model.safetensors"), r"has [\d,]+ bytes where its header says [\d,]+"),
+    "an empty file": (lambda f: os.truncate(f / "model.safetensors", 0), r"has 0 bytes and no whole safetensors header"),
     "a pointer": (
         lambda f: (f / "model.safetensors").write_text("version 1\noid sha256:0123456789abcdef\nsize 4\n"),
-        r"model\.safetensors: got 45 bytes, which is not what the file says",
+        r"model\.safetensors: has 45 bytes and no whole safetensors header",
     ),
     "another format": (
         lambda f: (f / "model.safetensors").write_bytes((4).to_bytes(8, "little") + b"[1, and more"),
-        r"model\.safetensors: got a file that is not safetensors",
+        r"model\.safetensors: has a damaged safetensors header",
     ),
     "no template": (lambda f: (f / "chat_template.jinja").unlink(), r"got no chat template; .* instruct variant"),
 }
