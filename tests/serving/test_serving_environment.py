@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,3 +96,21 @@ def test_a_reserved_port_is_given_to_nobody_else() -> None:
             server.listen()
             with pytest.raises(ServerError, match=rf"port {port}: cannot be used \(Address already in use\)"):
                 reserve_port(port)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--judge-model", "/no/such/folder"], "scorer: /no/such/folder: got nothing there; expected the folder of"),
+        (["--judge-model", ".", "--vllm-args", "'open"], """scorer: --vllm-args: got "'open" (No closing quotation)"""),
+        (["--judge-model", "MODEL", "--vllm-args", "--port=1"], "scorer: got --port among vLLM's arguments"),
+        (["--judge-model", "MODEL", "--vllm-python", "/bin/false"], "scorer: /bin/false: got an interpreter without"),
+    ],
+    ids=str,
+)
+def test_the_command_ends_with_one_sentence(arguments: list[str], message: str, tiny_judge_model: Path) -> None:
+    launcher = Path(__file__).resolve().parents[2] / "cli.py"
+    words = [str(tiny_judge_model) if word == "MODEL" else word for word in arguments]
+    done = subprocess.run([sys.executable, str(launcher), "serve", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(message)
