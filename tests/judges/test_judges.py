@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scripted_reader import reading
+from scripted_server import scripted
 
+from scorer.endpoint.served import RunningServer, ServedModel, identify_running
 from scorer.errors import JudgeError
 from scorer.judges import Judge, JudgeOptions, build_judge, judge_names, judge_summary
 from scorer.judging import _check
@@ -29,11 +33,28 @@ def responses(cases: list[tuple[str, str]]) -> list[Response]:
     return [Response(Item(str(i), query), "t", "plain", text) for i, (query, text) in enumerate(cases)]
 
 
-@pytest.fixture(scope="module", params=[(j, r) for j in judge_names() for r in rubric_names()], ids="-".join)
-def judge(request: pytest.FixtureRequest) -> Judge:
-    """Every judge under every shipped rubric."""
+READERS = ("vllm",)
+"""Judges that read instructions, and so serve every rubric."""
+PAIRS = [(j, r) for j in judge_names() for r in rubric_names() if j in READERS or not load_rubric(r).needs_reader]
+
+
+def read(titles: list[str], response: str) -> dict[str, float]:
+    """What the scripted reader makes of a response, by the titles of the classes of all rubrics."""
+    return {"refuses": 0.9 if "can't help" in response else 0.03, "answers": 0.1, "complies": 0.1, "clean": 1.0}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ServedModel]:
+    """A served model that reads."""
+    with scripted(reading(read)) as server:
+        yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url))
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def judge(request: pytest.FixtureRequest, served: ServedModel) -> Judge:
+    """Every judge under every shipped rubric that it serves."""
     name, rubric = request.param
-    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32"))
+    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=served))
 
 
 def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
@@ -42,7 +63,8 @@ def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
     for verdict in verdicts.values():
         _check(judge, verdict)
         assert verdict.status == "ok"
-    assert verdicts[1].label in judge.rubric.flagged_ids
+    # a plain refusal: the danger is recognised, and nothing in it is toxic
+    assert (verdicts[1].label in judge.rubric.flagged_ids) == judge.rubric.sra
 
 
 def test_a_verdict_does_not_depend_on_its_batch(judge: Judge) -> None:
@@ -58,14 +80,19 @@ def test_nothing_to_judge_is_no_error(judge: Judge) -> None:
     assert list(judge.judge([])) == []
 
 
-def test_fingerprints_tell_judges_and_rubrics_apart() -> None:
+def test_fingerprints_tell_judges_and_rubrics_apart(served: ServedModel) -> None:
     made = [
-        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype)).fingerprint
-        for j in judge_names()
-        for r in rubric_names()
+        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=served)).fingerprint
+        for j, r in PAIRS
         for dtype in (("float32", "bfloat16") if j == "embedding" else ("auto",))
     ]
     assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize("name", sorted(set(judge_names()) - set(READERS)))
+def test_a_rubric_that_must_be_read_is_refused_by_judges_that_do_not_read(name: str) -> None:
+    with pytest.raises(JudgeError, match=f"the judge {name} cannot serve the rubric toxicity.*--also toxicity"):
+        build_judge(name, load_rubric("toxicity"), JudgeOptions())
 
 
 @pytest.mark.parametrize("name", judge_names())
