@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from scorer.records import DIMENSIONS, Estimate
+from scorer.cli._also_table import print_also
+from scorer.records import DIMENSIONS, Estimate, OrderEffect
+from scorer.report.words import order_words
 
 if TYPE_CHECKING:
     from scorer.finish import ScoredRun
@@ -49,12 +51,16 @@ def print_headline(run: ScoredRun) -> None:
             cells = [with_interval(metrics[name]) for name in _HEADLINE]
             table.add_row(target, method, judge, *cells, str(pooled.n), str(pooled.n_unscored))
         console.print(table)
+    print_also(console, run)
     for note in run.manifest["notes"]:
         console.print(note, markup=False)
     for judge, counts in run.manifest["counts"].items():
         unscored = {status: n for status, n in counts.items() if status != "ok"}
         said = ", ".join(f"{n} {status}" for status, n in sorted(unscored.items())) or "nothing"
         console.print(f"{judge}: {counts.get('ok', 0)} responses scored; could not be scored: {said}.", markup=False)
+    effects = [OrderEffect(**e) for e in run.manifest.get("order_effects", ())]
+    for sentence in order_words(run.manifest["options"].get("debias", 1), effects):
+        console.print(sentence, markup=False)
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 
 
