@@ -14,7 +14,7 @@ from bench._machine import machine, versions
 from bench._tables import Table, write_blocks
 from scorer.errors import ScorerError
 
-NAMES = ("fidelity", "sra", "corrected", "speed", "cache", "memory", "start")
+NAMES = ("fidelity", "sra", "corrected", "speed", "cache", "memory", "start", "injection", "judging")
 """The tables in the order in which they are measured; each is made by the file of its name."""
 
 
@@ -22,14 +22,23 @@ NAMES = ("fidelity", "sra", "corrected", "speed", "cache", "memory", "start")
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar=f"[{'|'.join(NAMES)}]...")
 @click.option("--full", is_flag=True, help="Also 100,000 responses from the cache.")
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Folder of the real data.")
+@click.option("--judge-model", type=click.Path(path_type=Path), help="Folder of a model that vLLM serves.")
+@click.option("--vllm-python", type=click.Path(path_type=Path), help="Interpreter of vLLM's environment.")
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Also put every table between its markers <!-- bench:NAME --> in this file.",
 )
-def main(names: tuple[str, ...], full: bool, data: Path, markdown: Path | None) -> None:
+def main(
+    names: tuple[str, ...],
+    full: bool,
+    data: Path,
+    judge_model: Path | None,
+    vllm_python: Path | None,
+    markdown: Path | None,
+) -> None:
     """Measure and print Markdown tables; what cannot be measured here is said in one line."""
-    setup, failed = Setup(data.resolve(), full), False
+    setup, failed = Setup(data.resolve(), full, judge_model, vllm_python), False
     click.echo(f"{machine()}\n{versions()}")
     for name in names or NAMES:
         began = time.monotonic()

@@ -11,6 +11,7 @@ from pathlib import Path
 from scorer.assets import asset
 from scorer.readers import read
 from scorer.records import Response
+from scorer.served_model import ServerOptions
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Where the real data lies beside a checkout; it is no part of the project."""
@@ -26,10 +27,21 @@ class FailedError(Exception):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a benchmark is given: the folder of real data, and whether the long measurements are wanted."""
+    """What a benchmark is given: the folder of real data, whether the long measurements are wanted, and a judge model.
+
+    `judge_model` is the folder of an instruct model to be served by vLLM; what needs one is skipped without it.
+    """
 
     data: Path
     full: bool = False
+    judge_model: Path | None = None
+    vllm_python: Path | None = None
+
+    def server(self) -> ServerOptions:
+        """The judge's server. Raises SkippedError where no model is named."""
+        if self.judge_model is None:
+            raise SkippedError("it needs an open-weight model; name its folder with --judge-model")
+        return ServerOptions(model=self.judge_model, python=self.vllm_python, args=("--max-model-len", "4096"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ import polars as pl
 from scorer.assets import text_sha256
 from scorer.calibration.calibrators import load
 from scorer.calibration.choosing import choose
-from scorer.calibration.saved import SavedCalibration, calibration_file, write_calibration
+from scorer.calibration.saved import SavedCalibration, calibration_file, refuse_other_files, write_calibration
 from scorer.errors import CalibrationError
 from scorer.labelled import attach, choose_annotator, refuse_other_rubric
 from scorer.metrics import CLUSTER
 from scorer.references import load_references
 from scorer.rubrics import Rubric, rubric_from_record
-from scorer.run_folder import VERDICTS, load_run, write_text
+from scorer.run_folder import VERDICTS, load_run, storage_errors, write_text
 from scorer.stats.cross_fitting import cross_fitted
 
 FEWEST_LABELS = 20
@@ -35,17 +36,29 @@ class Fitted:
 
 
 def calibrate(
-    run: Path, references: list[Path], annotator: str | None, out: Path, seed: int, say: Callable[[str], None]
+    run: Path,
+    references: list[Path],
+    annotator: str | None,
+    out: Path,
+    seed: int,
+    say: Callable[[str], None],
+    *,
+    force: bool = False,
 ) -> list[Fitted]:
     """Fit a calibration per judge of a run that gives probabilities, and write them into `out`.
 
-    Raises a ScorerError where the labels do not fit the run, or where no judge could be calibrated.
+    Raises a ScorerError where the labels do not fit the run, where no judge could be calibrated, or where `out` holds
+    something else (unless `force`); nothing was written then.
     """
     manifest = load_run(run)
     rubric = rubric_from_record(manifest["rubric"])
     labels = choose_annotator(load_references(references), annotator)
     refuse_other_rubric(labels, rubric.name, rubric.class_ids)
     digest = reference_digest(labels)
+    if out.exists() and not out.is_dir():
+        raise CalibrationError(f"{out}: got a file; expected a folder or a new name; choose another --out.")
+    if not force:
+        refuse_other_files(out, {j["name"]: j["fingerprint"] for j in manifest["judges"]}, rubric.digest, digest)
     verdicts = pl.read_parquet(run / VERDICTS)
     results = []
     for judge in manifest["judges"]:
@@ -56,7 +69,8 @@ def calibrate(
         raise CalibrationError("; ".join(f"{r.judge}: {r.reason}" for r in results) + ".")
     for r in results:
         if r.saved is not None:
-            out.mkdir(parents=True, exist_ok=True)
+            with storage_errors(out):
+                out.mkdir(parents=True, exist_ok=True)
             write_text(calibration_file(out, r.judge), write_calibration(r.saved))
     return results
 
@@ -69,6 +83,12 @@ def reference_digest(labels: pl.DataFrame) -> str:
         .sort(pl.all())
     )
     return text_sha256(rows.write_csv())
+
+
+def response_keys(verdicts: pl.DataFrame) -> pl.Series:
+    """(n,) short digests of which response each row is about."""
+    identity = verdicts.select("item_id", "target", "method").iter_rows()
+    return pl.Series([text_sha256(json.dumps(row))[:16] for row in identity], dtype=pl.String)
 
 
 def _fit(
@@ -88,6 +108,10 @@ def _fit(
             f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
             "of each; label more with `scorer reference sample`",
         )
+    if used["cluster"].n_unique() < 2:
+        return Fitted(
+            judge, None, "got labels in one group alone; expected at least two, to fit on one and try on another"
+        )
     rng = np.random.default_rng(seed)
     p = used["p_flagged"].to_numpy()
     _, fitted, table = choose(p, truth.astype(int), used["cluster"].to_numpy(), rng)
@@ -97,6 +121,7 @@ def _fit(
         rubric=rubric.name,
         rubric_digest=rubric.digest,
         reference_digest=digest,
+        fitted_on=response_keys(used).to_list(),
         calibrator=fitted.to_json(),
         n=len(used),
         n_flagged=int(truth.sum()),
@@ -141,8 +166,8 @@ def decide_by(verdicts: pl.DataFrame, p: np.ndarray[tuple[int], np.dtype[np.floa
 def cross_fit(verdicts: pl.DataFrame, saved: SavedCalibration, rubric: Rubric, seed: int) -> pl.DataFrame:
     """One judge's verdicts, decided by calibrators that did not see the label they are compared with.
 
-    `verdicts` has the columns of verdicts.parquet and `truth`. For estimates corrected by the very labels that fitted
-    the calibration.
+    `verdicts` has the columns of verdicts.parquet and `truth`. For estimates corrected by labels of responses that
+    fitted the calibration. With labels in a single cluster nothing can be cross-fitted: the raw probabilities stand in.
     """
     truth = verdicts["truth"]
     flagged = truth.is_in(sorted(rubric.flagged_ids)).cast(pl.Float64)
@@ -151,6 +176,8 @@ def cross_fit(verdicts: pl.DataFrame, saved: SavedCalibration, rubric: Rubric, s
     known = ~np.isnan(raw)
     p = np.full(len(verdicts), np.nan)
     cluster = verdicts.select(cluster=CLUSTER)["cluster"].to_numpy()
+    if len(np.unique(cluster[known & ~np.isnan(y)])) < 2:
+        return decide_by(verdicts, raw, rubric)
     rng = np.random.default_rng(seed)
     p[known] = cross_fitted(load(saved.calibrator), raw[known], y[known], cluster[known], rng)
     return decide_by(verdicts, p, rubric)

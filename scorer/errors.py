@@ -4,10 +4,10 @@ ScorerError                 printed as one sentence on stderr, exit code 2
 ├── InputError              a file of responses or labels is missing, broken or contradicts itself
 ├── RubricError             a rubric is unknown or its TOML does not hold together
 ├── JudgeError              a judge is unknown, lacks a head for the rubric, or its files do not match their hashes
+├── ServerError             a model folder cannot be served, or a server does not start, does not answer or died
 ├── CalibrationError        a calibration belongs to another judge, rubric or run, or cannot be fitted
 ├── RunError                a run folder belongs to other inputs or options, or is not a run
 ├── StorageError            a folder cannot be written, or the disk is full
-├── ServerError             a judge's server cannot be started, reached or used
 └── MissingExtraError       an optional dependency is not installed
 """
 
@@ -35,6 +35,10 @@ class JudgeError(ScorerError):
     """Unknown judge, missing head, or model files whose hash does not match their manifest."""
 
 
+class ServerError(ScorerError):
+    """A model folder that cannot be served, or a server that does not start, does not answer or died."""
+
+
 class CalibrationError(ScorerError):
     """A calibration that does not belong here, is broken, or cannot be fitted."""
 
@@ -45,10 +49,6 @@ class RunError(ScorerError):
 
 class StorageError(ScorerError):
     """A folder cannot be written or the disk is full."""
-
-
-class ServerError(ScorerError):
-    """A model's server cannot be started, reached or used."""
 
 
 class MissingExtraError(ScorerError):

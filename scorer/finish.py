@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -98,22 +98,18 @@ def finish(
 ) -> ScoredRun:
     """Compute the estimates from the folder's verdicts and write scores, manifest and report.
 
-    Raises InputError where none of the labels belongs to a response of the run; files written before are intact.
+    Raises InputError where none of the labels belongs to a response of the run, or all of them are the same; files
+    written before are intact.
     """
     seed = int(manifest["seed"])
     judged = pl.scan_parquet(folder / VERDICTS)
     estimates = estimate(judged, rubric, seed) if rubric.sra else []
-    n_labels = 0
+    n_labels, label_notes = 0, []
     if labels is not None:
         verdicts = _with_labels(pl.read_parquet(folder / VERDICTS), labels, manifest, rubric, seed)
-        n_labels = int(verdicts.filter(pl.col("judge") == verdicts["judge"][0])["truth"].is_not_null().sum())
-        if not n_labels:
-            raise InputError(
-                ", ".join(map(str, correction.references)),
-                "no label of a response in this run",
-                "the same item_id (and target, method) as in the run",
-                "import the labels for this run's responses",
-            )
+        used = verdicts.filter(pl.col("judge") == verdicts["judge"][0], pl.col("truth").is_not_null())
+        _refuse_useless(used["truth"], correction)
+        n_labels, label_notes = len(used), list(_label_notes(used["probability"]))
         from scorer.corrected import correct
 
         estimates += correct(verdicts, estimates, rubric, seed)
@@ -122,6 +118,7 @@ def finish(
         "references": [{"path": str(p), "sha256": file_sha256(p)} for p in correction.references],
         "annotator": None if labels is None else labels["annotator"][0],
         "n_labels": n_labels,
+        "label_notes": label_notes,
         "order_effects": [asdict(e) for e in order_effects(judged, manifest["options"].get("debias", 1))],
     }
     _write_rows(folder, SCORES_CSV, SCORES_JSON, Estimate, estimates)
@@ -132,6 +129,35 @@ def finish(
     write_json(folder / MANIFEST, manifest)
     write_report(folder.path)
     return ScoredRun(folder.path, manifest, estimates, also)
+
+
+def _refuse_useless(truth: pl.Series, correction: Correction) -> None:
+    where = ", ".join(map(str, correction.references))
+    if truth.is_empty():
+        raise InputError(
+            where,
+            "no label of a response in this run",
+            "the same item_id (and target, method) as in the run",
+            "import the labels for this run's responses",
+        )
+    if truth.n_unique() == 1:
+        raise InputError(
+            where,
+            f"nothing but {truth[0]} in all {len(truth)} labels of this run's responses",
+            "at least two classes",
+            "label responses of other kinds too, or check the import",
+        )
+
+
+def _label_notes(probability: pl.Series) -> Iterator[str]:
+    """What the user should know of labels that were picked in different ways."""
+    unknown = probability.null_count()
+    if 0 < unknown < len(probability):
+        yield (
+            f"{len(probability) - unknown} of {len(probability)} labels say with which chance their responses were "
+            f"picked, {unknown} do not: in slices that hold both, all labels count alike, and the corrected values "
+            "lean towards what was picked more often."
+        )
 
 
 def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> ScoredRun:
@@ -149,18 +175,19 @@ def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> S
 def _with_labels(
     verdicts: pl.DataFrame, labels: pl.DataFrame, manifest: dict[str, Any], rubric: Rubric, seed: int
 ) -> pl.DataFrame:
-    """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where these labels fitted the calibration."""
-    from scorer.calibrated import cross_fit, reference_digest
+    """Verdicts with `truth`, `probability` and `p_decided`; cross-fitted where the calibration saw one of these."""
+    from scorer.calibrated import cross_fit, response_keys
     from scorer.calibration.saved import SavedCalibration
 
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
-    digest = reference_digest(labels)
     parts = []
     for judge in verdicts["judge"].unique(maintain_order=True):
         mine = joined.filter(pl.col("judge") == judge)
         record = manifest.get("calibrations", {}).get(judge)
-        if record is not None and record["reference_digest"] == digest:
-            mine = cross_fit(mine, SavedCalibration(**record), rubric, seed)
+        if record is not None:
+            saved = SavedCalibration(**record)
+            if response_keys(mine.filter(pl.col("truth").is_not_null())).is_in(saved.fitted_on).any():
+                mine = cross_fit(mine, saved, rubric, seed)
         parts.append(mine)
     decided = "p_calibrated" if "p_calibrated" in joined.columns else "p_flagged"
     return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))

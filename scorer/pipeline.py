@@ -24,6 +24,7 @@ from scorer.prompting.prompt import most_orders
 from scorer.rubrics import Rubric, load_rubric
 from scorer.run_folder import (
     MANIFEST,
+    OUTPUTS,
     RESPONSES,
     VERDICTS,
     RunFolder,
@@ -103,6 +104,7 @@ def _score(options: ScoreOptions, judge_options: JudgeOptions, progress: Progres
     labels = read_labels(options.correction, rubric)
     inputs = _readable(options.inputs)
     folder = RunFolder(options.out)
+    _refuse_own_outputs(folder, inputs)
     with folder.claimed():
         identity = _identity(options, inputs, panel)
         if options.force:
@@ -111,16 +113,19 @@ def _score(options: ScoreOptions, judge_options: JudgeOptions, progress: Progres
             _refuse_other_run(folder, identity)
         progress.say(f"reading {len(inputs)} input{'s' if len(inputs) > 1 else ''}")
         read = _ingest(options, inputs, folder, progress)
-        if options.force:
-            folder.clear_outputs()
         taught = list(_seen_in_training(judges, read))
         for note in taught:
             read.notes.append(note)
             progress.say(note)
         manifest = _manifest(options, identity, rubric, panel, read) | {"taught_with": taught}
-        if folder.manifest() is None:
+        if not folder.holds_outputs():
             write_json(folder / MANIFEST, manifest | {"state": "running"})
-        counts = _judge(options, folder, panel, read, progress)
+        counts, parts = _judge(options, folder, panel, read, progress)
+        if options.force:  # not sooner: until here a fault leaves what is to be replaced
+            folder.clear_outputs()
+            write_json(folder / MANIFEST, manifest | {"state": "running"})
+        write_parts(folder / RESPONSES, read.parts)
+        write_parts(folder / VERDICTS, parts)
         manifest |= {
             "state": "complete",
             "counts": {name: dict(c.by_status) for name, c in counts.items()},
@@ -156,6 +161,14 @@ def _readable(paths: Sequence[Path]) -> list[Path]:
                 path, error.strerror or "no readable file", "a file of responses", "check the path"
             ) from error
     return list(dict.fromkeys(paths))
+
+
+def _refuse_own_outputs(folder: RunFolder, inputs: Sequence[Path]) -> None:
+    """An input that the run itself would write over is never taken, with --force neither."""
+    written = {(folder / name).resolve() for name in OUTPUTS}
+    for path in inputs:
+        if path.resolve() in written:
+            raise RunError(f"{path}: got an input that this run would write over; choose another --out.")
 
 
 def _ingest(options: ScoreOptions, inputs: list[Path], folder: RunFolder, progress: Progress) -> Ingested:
@@ -249,16 +262,14 @@ def _refuse_other_run(folder: RunFolder, identity: dict[str, Any]) -> None:
 
 def _judge(
     options: ScoreOptions, folder: RunFolder, panel: Panel, read: Ingested, progress: Progress
-) -> dict[str, JudgeCounts]:
-    """Judge part by part into the work folder, then put responses and verdicts in place."""
+) -> tuple[dict[str, JudgeCounts], list[Path]]:
+    """Judge part by part into the work folder."""
     progress.start("judging", read.rows * len(panel.all))
     try:
         parts, counts = judge_parts(panel, read.parts, _cache_folder(options, folder) / CACHE_FILE, progress.advance)
     finally:
         progress.finish()
-    write_parts(folder / RESPONSES, read.parts)
-    write_parts(folder / VERDICTS, parts)
-    return counts
+    return counts, parts
 
 
 def _cache_folder(options: ScoreOptions, folder: RunFolder) -> Path:
@@ -292,6 +303,7 @@ def _manifest(
             "device": options.judge_options.device,
             "dtype": options.judge_options.dtype,
             "debias": options.judge_options.debias,
+            "model": None if options.judge_options.model is None else str(options.judge_options.model),
         },
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},

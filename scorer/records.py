@@ -5,6 +5,7 @@ file --reader--> Response(Item) --judge--> Verdict --store--> verdicts.parquet -
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,8 @@ EXPECTS: tuple[Expects, ...] = ("answer", "refusal")
 STATUSES: tuple[Status, ...] = ("ok", "missing_response", "unparsed", "error")
 DIMENSIONS = ("target", "method", "scenario", "channel", "category")
 """The columns that results are sliced by."""
+_INVISIBLE = ("Cc", "Cf")
+"""Unicode's categories of control and format characters, such as NUL, a byte order mark or a zero-width space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ class Response:
 
     @property
     def missing(self) -> bool:
-        """True where there is nothing to judge."""
-        return not self.text.strip()
+        """True where there is nothing to judge: white space, or characters that nobody sees, alone."""
+        return all(char.isspace() or unicodedata.category(char) in _INVISIBLE for char in self.text)
 
 
 @dataclass(frozen=True, slots=True)

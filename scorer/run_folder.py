@@ -78,7 +78,7 @@ class RunFolder:
 
     def _tidy(self) -> None:
         """Leave no trace of a run that never began."""
-        if self.path.is_dir() and not any((self / name).exists() for name in OUTPUTS):
+        if self.path.is_dir() and not self.holds_outputs():
             self.clear_work()
             if not any(self.path.iterdir()):
                 self.path.rmdir()
@@ -97,9 +97,13 @@ class RunFolder:
             raise RunError(f"{self / MANIFEST}: is no manifest; use --force to start this run anew.")
         return loaded
 
+    def holds_outputs(self) -> bool:
+        """Whether a file lies here that has the name of one of a run's."""
+        return any((self / name).exists() for name in OUTPUTS)
+
     def foreign(self) -> list[str]:
-        """Names in the folder that no run of this program wrote."""
-        own = {*OUTPUTS, _WORK}
+        """Names in the folder that no run of this program wrote: its first file is the manifest."""
+        own = {*OUTPUTS, _WORK} if (self / MANIFEST).exists() else {_WORK}
         return sorted(p.name for p in self.path.iterdir() if p.name not in own) if self.path.is_dir() else []
 
     def clear_work(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,21 +53,21 @@ def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[S
     # httpx and the server's code take a while to import: only runs with such a judge pay for it
     from scorer.endpoint.address import checked_url
     from scorer.endpoint.client import Manner
-    from scorer.endpoint.served import RunningServer, ServedModel, identify_running
+    from scorer.endpoint.served import RunningServer, ServedModel
 
     manner = Manner(in_flight=options.in_flight, timeout=options.timeout)
     if options.url is not None:
         url = checked_url(options.url, allow_remote=options.allow_remote)
         place = RunningServer(url)
-        yield ServedModel(place, lambda: identify_running(url, options.name), manner, say, options.images)
+        known = partial(_identify_running, url, options.name, say)
+        yield ServedModel(place, known, manner, say, options.images)
         return
-    from scorer.serving.server import LocalServer, default_python
+    from scorer.serving.server import LocalServer
 
     assert options.model is not None
-    python = options.python or default_python()
-    with LocalServer(options.model, python=python, served_name=_NAME, args=options.args, say=say) as server:
+    with LocalServer(options.model, python=options.python, served_name=_NAME, args=options.args, say=say) as server:
         own = OwnServer(server, say)
-        yield ServedModel(own, lambda: _identify(options, server), manner, say, options.images)
+        yield ServedModel(own, partial(_identify_own, options, server), manner, say, options.images)
 
 
 class OwnServer:
@@ -93,11 +94,34 @@ class OwnServer:
         return True
 
 
-def _identify(options: ServerOptions, server: LocalServer) -> Identity:
+def _identify_running(url: str, name: str | None, say: Callable[[str], None]) -> Identity:
+    """What the server says about itself, and the model's files where it names a folder that lies here."""
+    from scorer.assets import text_sha256
+    from scorer.endpoint.served import identify_running
+    from scorer.serving.model_folder import special_tokens
+    from scorer.serving.model_hash import model_sha256
+
+    said = identify_running(url, name)
+    folder = Path(said.root) if said.root else None
+    if folder is not None and (folder / "config.json").is_file():
+        return replace(
+            said,
+            digest=text_sha256(said.digest, model_sha256(folder)),
+            special_tokens=tuple(special_tokens(folder)),
+        )
+    say(
+        f"The model at {url} is known by its name alone ({said.root or said.model}): after you change what is served "
+        "under that name, score with --no-cache."
+    )
+    return said
+
+
+def _identify_own(options: ServerOptions, server: LocalServer) -> Identity:
     """What can change an answer: the folder's files (weights, quantisation, template), vLLM and its arguments."""
     from scorer.assets import text_sha256
     from scorer.endpoint.served import Identity
-    from scorer.serving.model_folder import model_sha256, special_tokens
+    from scorer.serving.model_folder import special_tokens
+    from scorer.serving.model_hash import model_sha256
 
     assert options.model is not None
     digest = text_sha256(model_sha256(options.model), server.version, *options.args)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from scorer.serving.server import LocalServer
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    """Interpreter of an environment with vLLM: SCORER_VLLM_PYTHON, else that of `make vllm` or `make vllm-cpu`."""
+    named = os.environ.get("SCORER_VLLM_PYTHON")
+    python = Path(named) if named else Path(__file__).resolve().parents[1] / ".venv-vllm" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"no vLLM at {python}: `make vllm-cpu` sets one up, or name one with SCORER_VLLM_PYTHON")
+    return python
+
+
+@pytest.fixture(scope="session")
+def tiny_judge_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random instruct model. Copy it before you change it."""
+    from tiny_model import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("tiny-judge"))
+
+
+@pytest.fixture(scope="session")
+def vllm_server(
+    vllm_python: Path, tiny_judge_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalServer]:
+    """A real server of the tiny model that all tests share. It starts at the first `url()`, which a restart keeps."""
+    from tiny_model import QUICK_START
+
+    from scorer.serving.server import LocalServer
+
+    log = tmp_path_factory.mktemp("vllm") / "vllm.log"
+    with LocalServer(tiny_judge_model, python=vllm_python, args=QUICK_START, log=log, say=print) as server:
+        yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ from scorer.calibration.saved import SavedCalibration, load_calibrations
 from scorer.cli import cli
 from scorer.corrected import LABELS_ONLY
 from scorer.errors import CalibrationError, InputError, RunError
-from scorer.finish import Correction, refinish
+from scorer.finish import Correction, _with_labels, refinish
 from scorer.judges import JudgeOptions
 from scorer.pipeline import ScoreOptions, score
 from scorer.records import Reference
 from scorer.references import load_references, reference_frame, save_references
 from scorer.rubrics import load_rubric
-from scorer.run_folder import VERDICTS
+from scorer.run_folder import MANIFEST, VERDICTS
 
 XSTEST = load_rubric("xstest")
 
@@ -145,7 +146,7 @@ def test_a_label_is_the_best_class_of_the_decided_side() -> None:
     )
     # sigmoid(logit(p) + 1): 0.4 -> 0.644, 0.6 -> 0.803; beta calibration with a = b = 1 and c = 1
     beta = {"kind": "beta", "classes": [0, 1], "columns": 1, "a_": 1.0, "b_": 1.0, "c_": 1.0}
-    saved = SavedCalibration("j", "f", "xstest", "d", "r", beta, 1, 1, {})
+    saved = SavedCalibration("j", "f", "xstest", "d", "r", [], beta, 1, 1, {})
     found = apply_calibrations(verdicts, {"j": saved}, XSTEST)
     assert found["p_calibrated"].to_list()[:2] == pytest.approx([0.6444, 0.8031], abs=1e-4)
     assert found["label"].to_list() == ["3_partial_refusal", "2_full_refusal", "2_full_refusal"]
@@ -191,6 +192,16 @@ def test_a_slice_with_few_labels_says_so(world: tuple[Path, Path], tmp_path: Pat
     assert ppi
     assert all(e.value is None and e.note for e in ppi)
     assert found.manifest["estimator"] == "plugin"
+    shown = (run / "report.html").read_text("utf-8")
+    assert "They do not cover the judge's own mistakes." in shown
+    assert "None of its" not in shown
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(few)]).output
+    assert "no value: labels in 3 clusters where 10 are needed: SRAs of t, plain, embedding;" in " ".join(said.split())
+    shown = (run / "report.html").read_text("utf-8")
+    assert "None of its rates could be corrected." in shown
+    assert "None of its responses could be scored." not in shown
+    assert "those of values as judged do not" in shown
+    assert "They do not cover" not in shown
     refinish(run, Correction(), lambda line: None)
 
 
@@ -207,12 +218,76 @@ def test_cross_fitting_replaces_decisions_by_ones_that_did_not_see_the_label(wor
         .otherwise(pl.lit("1_full_compliance"))
     )
     beta = {"kind": "temperature", "classes": [0, 1], "columns": 1, "temperature_": 2.0}
-    saved = SavedCalibration("embedding", "f", "xstest", "d", "r", beta, 1, 1, {})
+    saved = SavedCalibration("embedding", "f", "xstest", "d", "r", [], beta, 1, 1, {})
     found = cross_fit(half, saved, XSTEST, 0)
     assert found["p_calibrated"].null_count() == 0
     # The labels agree with the judge without fail, so every fold's temperature sharpens what the raw values say.
     assert ((found["p_calibrated"] > 0.5) == (half["p_flagged"] > 0.5)).all()
     assert reference_digest(load_references([reference])) == reference_digest(load_references([reference]).reverse())
+
+
+def test_labels_of_unknown_chance_among_sampled_ones_are_noted(world: tuple[Path, Path], tmp_path: Path) -> None:
+    run, reference = world
+    labels, mixed = load_references([reference]), tmp_path / "mixed.parquet"
+    sampled = pl.when(pl.int_range(pl.len()) < 90).then(0.25).otherwise(None)
+    save_references(mixed, labels.with_columns(probability=sampled))
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(mixed)]).output
+    assert "90 of 120 labels say with which chance their responses were picked, 30 do not" in " ".join(said.split())
+    assert "in slices that hold both, all labels count alike" in (run / "report.html").read_text("utf-8")
+    said = CliRunner().invoke(cli, ["report", str(run), "--reference", str(reference)]).output
+    assert "with which chance" not in said
+    assert "with which chance" not in (run / "report.html").read_text("utf-8")
+    refinish(run, Correction(), lambda line: None)
+
+
+@pytest.mark.parametrize(("first", "cross_fits"), [(0, True), (30, True), (60, False)])
+def test_labels_that_fitted_a_calibration_among_others_are_cross_fitted(
+    world: tuple[Path, Path], tmp_path: Path, first: int, cross_fits: bool
+) -> None:
+    run, reference = world
+    labels = load_references([reference])
+    save_references(tmp_path / "fitted.parquet", labels.head(60))
+    calibrate(run, [tmp_path / "fitted.parquet"], None, tmp_path / "c", 0, lambda line: None)
+    saved = load_calibrations(tmp_path / "c")["embedding"]
+    mine = apply_calibrations(verdicts_of(run, "embedding"), {"embedding": saved}, XSTEST)
+    # Another annotator's labels of the same responses would leak as well: the name does not matter.
+    correcting = labels[first : first + 60].with_columns(annotator=pl.lit("somebody else"))
+    found = _with_labels(mine, correcting, {"calibrations": {"embedding": asdict(saved)}}, XSTEST, 0)
+    assert (found["p_decided"].to_list() == mine["p_calibrated"].to_list()) is not cross_fits
+
+
+def test_labels_of_one_group_cannot_be_cross_fitted(world: tuple[Path, Path]) -> None:
+    run, _ = world
+    mine = verdicts_of(run, "embedding").with_columns(
+        truth=pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("2_full_refusal")).otherwise(None)
+    )
+    temperature = {"kind": "temperature", "classes": [0, 1], "columns": 1, "temperature_": 2.0}
+    saved = SavedCalibration("embedding", "f", "xstest", "d", "r", [], temperature, 1, 1, {})
+    assert cross_fit(mine, saved, XSTEST, 0)["p_calibrated"].to_list() == mine["p_flagged"].to_list()
+
+
+def test_calibrations_replace_nothing_unasked(world: tuple[Path, Path], tmp_path: Path) -> None:
+    run, reference = world
+    labels = load_references([reference])
+    save_references(tmp_path / "fewer.parquet", labels.head(100))
+
+    def fit(file: Path, out: Path, *, force: bool = False) -> None:
+        calibrate(run, [file], None, out, 0, lambda line: None, force=force)
+
+    (tmp_path / "file").touch()
+    with pytest.raises(CalibrationError, match="expected a folder"):
+        fit(reference, tmp_path / "file")
+    with pytest.raises(CalibrationError, match="a folder with other files"):
+        fit(reference, run)
+    fit(reference, tmp_path / "c")
+    before = (tmp_path / "c" / "embedding.json").read_text("utf-8")
+    fit(reference, tmp_path / "c")
+    assert (tmp_path / "c" / "embedding.json").read_text("utf-8") == before
+    with pytest.raises(CalibrationError, match="by other labels"):
+        fit(tmp_path / "fewer.parquet", tmp_path / "c")
+    assert (tmp_path / "c" / "embedding.json").read_text("utf-8") == before
+    fit(tmp_path / "fewer.parquet", tmp_path / "c", force=True)
+    assert (tmp_path / "c" / "embedding.json").read_text("utf-8") != before
 
 
 @pytest.mark.parametrize(
@@ -223,9 +298,11 @@ def test_cross_fitting_replaces_decisions_by_ones_that_did_not_see_the_label(wor
         (["report", "RUN", "--reference", "OTHER"], "no label of a response in this run"),
         (["report", "RUN", "--reference", "WRONG"], "under the rubric vscbench"),
         (["report", "NOTHING"], "expected a run"),
+        (["report", "RUN", "--reference", "SAME"], "nothing but 1_full_compliance in all 120 labels"),
         (["calibrate", "RUN", "--reference", "OTHER", "--out", "OUT"], "no label belongs to a response"),
         (["calibrate", "RUN", "--reference", "FEW", "--out", "OUT"], "expected at least 20 of each"),
         (["calibrate", "RUN", "--reference", "REFERENCE", "--annotator", "nobody", "--out", "OUT"], "'nobody' among"),
+        (["calibrate", "TIED", "--reference", "REFERENCE", "--out", "OUT"], "labels in one group alone"),
     ],
 )
 def test_bad_input_is_refused(world: tuple[Path, Path], tmp_path: Path, words: list[str], said: str) -> None:
@@ -234,13 +311,20 @@ def test_bad_input_is_refused(world: tuple[Path, Path], tmp_path: Path, words: l
     save_references(tmp_path / "other", labels.with_columns(item_id=pl.lit("x") + pl.col("item_id")))
     save_references(tmp_path / "wrong", labels.with_columns(rubric=pl.lit("vscbench")))
     save_references(tmp_path / "few", labels.head(12))
+    save_references(tmp_path / "same", labels.with_columns(label=pl.lit("1_full_compliance")))
     before = {p.name: p.read_bytes() for p in run.iterdir() if p.is_file()}
+    (tmp_path / "tied").mkdir()
+    (tmp_path / "tied" / MANIFEST).write_bytes(before[MANIFEST])
+    tied = pl.read_parquet(run / VERDICTS).with_columns(group_id=pl.lit("all"))
+    tied.write_parquet(tmp_path / "tied" / VERDICTS)
     places = {
         "RUN": run,
         "REFERENCE": reference,
         "OTHER": tmp_path / "other",
         "WRONG": tmp_path / "wrong",
         "FEW": tmp_path / "few",
+        "TIED": tmp_path / "tied",
+        "SAME": tmp_path / "same",
         "OUT": tmp_path / "out",
         "NOTHING": tmp_path / "nothing",
     }

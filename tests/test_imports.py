@@ -12,13 +12,14 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 # From top to bottom. A module may import its own room and any lower layer; rooms of one layer do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("pipeline", "agreement", "training"),
+    ("pipeline", "agreement", "training", "doctor"),
     ("finish",),
     ("judge_stage",),
     ("report", "calibrated", "corrected", "crossed", "explaining"),
     ("labelled", "ingest", "judging", "served_model"),
     ("references",),
     ("class_orders", "judges", "metrics", "readers"),
+    ("serving",),
     ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting"),
     ("stats", "rubrics"),
     ("assets", "records"),

@@ -26,7 +26,9 @@ class SavedCalibration:
     rubric: str
     rubric_digest: str
     reference_digest: str
-    """SHA-256 over the labels that fitted it: the same labels must not also correct an estimate."""
+    """SHA-256 over the labels that fitted it."""
+    fitted_on: list[str]
+    """Keys of the responses that fitted it: labels of the same responses correct estimates only by cross-fitting."""
     calibrator: dict[str, Any]
     n: int
     n_flagged: int
@@ -69,6 +71,24 @@ def write_calibration(saved: SavedCalibration) -> str:
 def calibration_file(folder: Path, judge: str) -> Path:
     """Where a judge's calibration lies in a folder."""
     return folder / f"{judge}.json"
+
+
+def refuse_other_files(out: Path, fingerprints: dict[str, str], rubric_digest: str, reference_digest: str) -> None:
+    """Raise CalibrationError where `out` holds anything but calibrations of these judges by these labels."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if foreign := sorted(p.name for p in out.iterdir() if p.suffix != ".json" or p.stem not in fingerprints):
+        raise CalibrationError(
+            f"{out}: got a folder with other files ({', '.join(foreign[:3])}); expected an empty or new one; choose "
+            "another --out, or --force to write beside them."
+        )
+    for judge, earlier in load_calibrations(out).items():
+        belongs = (earlier.judge_fingerprint, earlier.rubric_digest, earlier.reference_digest)
+        if belongs != (fingerprints.get(judge), rubric_digest, reference_digest):
+            raise CalibrationError(
+                f"{out}: holds a calibration of {judge} by other labels, or of another version of it; choose another "
+                "--out, or --force to replace it."
+            )
 
 
 def load_calibrations(folder: Path) -> dict[str, SavedCalibration]:

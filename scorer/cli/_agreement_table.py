@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from scorer.cli._terminal import printable, stdout_console
 
 if TYPE_CHECKING:
     from scorer.agreement import Agreed
 
-_PIPED_WIDTH = 140
 _VIEWS = (("flagged", "flagged"), ("classes", "all classes"))
 
 
 def print_agreement(agreed: Agreed) -> None:
     """Agreement per rater and reference, what is wrong with the reference, and where the report lies."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPED_WIDTH)
+    console = stdout_console()
     console.print(_table(agreed.document["agreement"], f"{100 * agreed.document['level']:g} %"))
     if any(not entry["class_detail"] for entry in agreed.document["agreement"]):
         console.print("* tells only flagged from not flagged: on all classes it is held to classes it cannot give.")
     health = agreed.document["reference_health"]
     for note in health["notes"]:
-        console.print(note, markup=False)
+        console.print(printable(note), markup=False)
     for warning in health["warnings"]:
         place = ", ".join(str(value) for value in warning["slice"].values())
-        console.print(Text.assemble((warning["code"], "bold red"), f" ({_printable(place)}): ", warning["message"]))
+        console.print(Text.assemble((warning["code"], "bold red"), f" ({printable(place)}): ", warning["message"]))
     if not health["warnings"]:
         console.print("reference health: nothing found wrong.")
     console.print(f"report: {agreed.folder / 'agreement.html'}", markup=False, soft_wrap=True)
@@ -52,7 +50,7 @@ def _table(agreements: list[dict[str, Any]], level: str) -> Table:
                 _with_interval(shown["accuracy"], 100, 1),
                 *(_with_interval(shown[k], 1, 3) for k in ("kappa", "ac1")),
             ]
-            names = [Text(_printable(entry[key])) for key in ("rater", "reference")]
+            names = [Text(printable(entry[key])) for key in ("rater", "reference")]
             table.add_row(*names, title + star, str(shown["n"]), *cells)
     return table
 
@@ -65,8 +63,3 @@ def _with_interval(measure: dict[str, Any], scale: int, digits: int) -> str:
         None if measure[k] is None else f"{scale * measure[k]:.{digits}f}" for k in ("value", "low", "high")
     )
     return f"{value}" if low is None else f"{value} [{low}, {high}]"
-
-
-def _printable(text: str) -> str:
-    """A name from a file, without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

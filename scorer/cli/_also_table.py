@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from scorer.cli._terminal import printable
 from scorer.records import FurtherShare
 from scorer.report.words import class_noun, listed, number, short_title
 
@@ -31,11 +32,11 @@ def _table(rubric: dict[str, Any], classes: Sequence[dict[str, Any]], shares: Se
     """A row per target and judge, a column for all responses and one per class; 80 columns hold four classes."""
     flagged = listed([c["title"] for c in rubric["classes"] if c["flagged"]])
     level = f"{100 * shares[0].level:g} %" if shares else "95 %"
-    title = Text(f"{short_title(rubric['title'])}: percent {flagged}, with {level} intervals")
+    title = Text(printable(f"{short_title(rubric['title'])}: percent {flagged}, with {level} intervals"))
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("target\njudge", overflow="fold")
     for name in ("all responses", *(class_noun(c["title"]) for c in classes)):
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(printable(name)), justify="right")
     labels = [None, *(c["id"] for c in classes)]
     by_place = {(s.target, s.judge, s.label): s for s in shares}
     places = dict.fromkeys((s.target, s.judge) for s in shares)
@@ -44,7 +45,7 @@ def _table(rubric: dict[str, Any], classes: Sequence[dict[str, Any]], shares: Se
         if target is None and one:
             continue
         cells = [_cell(by_place[target, judge, label]) for label in labels]
-        table.add_row(Text(f"{target or _ALL}\n{judge}"), *cells, end_section=True)
+        table.add_row(Text("\n".join(map(printable, (target or _ALL, judge)))), *cells, end_section=True)
     return table
 
 

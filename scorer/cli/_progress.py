@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from scorer.cli._terminal import printable
+
 
 class _Rate(TextColumn):
     def __init__(self) -> None:
@@ -32,7 +34,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, soft_wrap=True)
 
     def start(self, what: str, total: int) -> None:
         """Show a bar for `total` steps."""

@@ -14,12 +14,17 @@ from scorer.cli import _options
 @_options.needed_reference
 @_options.annotator
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the calibrations.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the cross-validation folds.")
-def command(run: Path, references: tuple[Path, ...], annotator: str | None, out: Path, seed: int) -> None:
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the cross-validation folds."
+)
+@click.option("--force", is_flag=True, help="Replace other calibrations in --out, or write beside other files.")
+def command(run: Path, references: tuple[Path, ...], annotator: str | None, out: Path, seed: int, force: bool) -> None:
     """Fit the judges' probabilities to reference labels of a RUN."""
     from scorer.calibrated import calibrate
 
-    results = calibrate(run, list(references), annotator, out, seed, lambda line: click.echo(line, err=True))
+    results = calibrate(
+        run, list(references), annotator, out, seed, lambda line: click.echo(line, err=True), force=force
+    )
     for r in results:
         if r.saved is None:
             click.echo(f"{r.judge}: not calibrated: {r.reason}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scorer.cli._terminal import printable, stdout_console
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 _FORMS = ("openai-batch", "people")
 _STRATEGIES = ("stratified", "uncertain", "random")
-_PIPED_WIDTH = 160
 
 
 @click.group()
@@ -106,13 +107,9 @@ def import_(
 
 def _print_slices(slices: pl.DataFrame) -> None:
     """What was picked of what, with the range of chances."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPED_WIDTH)
     numbers = ("picked", "responses", "low", "high")
     names = [name for name in slices.columns if name not in numbers]
     table = Table(title="Picked per slice", title_justify="left")
@@ -123,17 +120,17 @@ def _print_slices(slices: pl.DataFrame) -> None:
     for row in slices.iter_rows(named=True):
         low, high = row["low"], row["high"]
         chance = "-" if low is None else f"{low:.3g}" if high - low < 1e-9 else f"{low:.3g} to {high:.3g}"
-        cells = [Text(_printable(row[name] or "-")) for name in names]
+        cells = [Text(printable(row[name] or "-")) for name in names]
         table.add_row(*cells, str(row["picked"]), str(row["responses"]), chance)
-    console.print(table)
+    stdout_console().print(table)
 
 
 def _print_import(file: ImportedFile) -> None:
     """A count per annotator and label, and one example of what did not parse."""
-    click.echo(f"{_printable(file.path.name)}: {file.format}")
+    click.echo(f"{printable(file.path.name)}: {file.format}")
     for annotator, counts in file.counts().items():
         said = ", ".join(f"{label} {number}" for label, number in sorted(counts.items()))
-        click.echo(f"    {_printable(annotator)}: {said}")
+        click.echo(f"    {printable(annotator)}: {said}")
     if file.failed:
         click.echo(f"    {file.failed} requests failed and are kept as unparsed")
     if example := file.example():
@@ -141,9 +138,4 @@ def _print_import(file: ImportedFile) -> None:
     if file.blank:
         click.echo(f"    {file.blank} cells are blank: not labelled")
     for note in file.notes:
-        click.echo(f"    {_printable(note)}")
-
-
-def _printable(text: str) -> str:
-    """A name from a file, without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+        click.echo(f"    {printable(note)}")

@@ -23,6 +23,9 @@ from scorer.embedding.sentences import split_sentences
 
 LAYOUT = f"sentences-1:{file_sha256(CUES_FILE)[:16]}"
 """Names this layout and the cue list that it was trained with."""
+READING = 1
+"""Raise it whenever this code, or that which cuts sentences, reads the same text in another way than before while the
+layout stays: it is part of the judge's fingerprint, so that verdicts of the earlier reading are never taken for new."""
 VECTOR_BLOCKS = 4
 """Blocks of embeddings at the end of a row: mean, first, second and last sentence."""
 _MANY = 30

@@ -82,7 +82,7 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
 
     Raises JudgeError naming what does not match and what to do.
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     record = manifest["heads"].get(rubric.name)
     if record is None:
         known = ", ".join(sorted(manifest["heads"])) or "none"
@@ -127,7 +127,8 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
     return LoadedHead(head, fingerprint, frozenset(str(d["sha256"]) for d in manifest.get("data", ())))
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a folder of heads says of itself: `heads` and `encoder` are objects. Raises JudgeError where it does not."""
     path = folder / MANIFEST
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))

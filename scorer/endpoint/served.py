@@ -22,11 +22,15 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Identity:
-    """Who answers: `model` is the name that requests carry, `digest` changes with whatever can change an answer."""
+    """Who answers: `model` is the name that requests carry, `digest` changes with whatever can change an answer.
+
+    `root` is the model's folder or name as the server knows it, where it says so.
+    """
 
     model: str
     digest: str
     special_tokens: tuple[str, ...] = ()
+    root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,7 @@ class RunningServer:
 def identify_running(url: str, model: str | None = None) -> Identity:
     """Who answers at a URL: the model named, or the only one served, with all that the server says about itself.
 
-    A model folder that the server names and that lies here is not looked into: what it was when the server started is
-    not known. Raises ServerError where the server cannot be reached or serves no such model.
+    Raises ServerError where the server cannot be reached or serves no such model.
     """
     try:
         response = httpx.get(f"{url}/models", timeout=_PATIENCE, trust_env=False)
@@ -186,12 +189,14 @@ def identify_running(url: str, model: str | None = None) -> Identity:
             f"{url}/models: got status {response.status_code} and no list of models; expected an OpenAI-compatible "
             "server; correct the URL (it usually ends in /v1)."
         ) from error
-    if model is None and len(served) != 1:
+    # one model may be served under several names
+    if model is None and len({about.get("root", name) for name, about in served.items()}) != 1:
         raise ServerError(f"{url}: serves {', '.join(served) or 'no model'}; expected one; name it with --judge-name.")
     name = model or next(iter(served))
     if name not in served:
         raise ServerError(f"{url}: serves {', '.join(served)}; got --judge-name {name!r}; choose one of them.")
     about = served[name]
     version = _object(lambda: httpx.get(f"{url.removesuffix('/v1')}/version", timeout=_PATIENCE, trust_env=False))
-    lasting = (name, about.get("root"), about.get("owned_by"), about.get("max_model_len"), version.get("version"))
-    return Identity(name, text_sha256(*map(repr, lasting)))
+    root = about.get("root")
+    lasting = (name, root, about.get("owned_by"), about.get("max_model_len"), version.get("version"))
+    return Identity(name, text_sha256(*map(repr, lasting)), root=root if isinstance(root, str) else None)

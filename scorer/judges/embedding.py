@@ -14,7 +14,7 @@ import numpy as np
 
 from scorer.assets import asset, text_sha256
 from scorer.embedding.device import check_choice, resolve_dtype
-from scorer.embedding.features import Reading, read_pairs
+from scorer.embedding.features import READING, Reading, read_pairs
 from scorer.embedding.heads import LoadedHead, encoder_sha256, load_head
 from scorer.judges import JudgeOptions
 from scorer.records import Response, Verdict
@@ -41,7 +41,7 @@ class EmbeddingJudge:
         self._folder = encoder_folder
         self._device = options.device
         self._dtype = resolve_dtype(options.device, options.dtype)
-        self.fingerprint = text_sha256(self.name, loaded.fingerprint, self._dtype)
+        self.fingerprint = text_sha256(self.name, loaded.fingerprint, f"reading {READING}", self._dtype)
 
     @cached_property
     def _encoder(self) -> Encoder:

@@ -47,6 +47,10 @@ class VllmJudge:
         """The hash of the image, where images go along."""
         return image_digest(self.model.images, response.item)
 
+    def reads(self, response: Response) -> str:
+        """The response's text as the judge would be shown it, were there room for all of it."""
+        return fit(self.model, None, response).response
+
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """As answers come; a request that the server finds too long is asked again with less of the response."""
         waiting = list(range(len(responses)))

@@ -92,7 +92,10 @@ def equal_shares(sizes: Sequence[int], n: int) -> list[int]:
 
 
 def _uncertainty(rows: pl.DataFrame) -> Vector:
+    """1 at the decision, 0 where the judge is certain; by the calibrated probability where that one decides."""
     p = rows["p_flagged"]
+    if "p_calibrated" in rows.columns:
+        p = rows.select(pl.coalesce("p_calibrated", "p_flagged")).to_series()
     if p.null_count():
         judge = rows["judge"][0] if "judge" in rows.columns else "the judge"
         raise RunError(

@@ -37,6 +37,8 @@ class Correction:
     n_labels: int
     annotator: str
     leading_words: str
+    corrects: bool
+    """Whether the headline's values are corrected ones."""
 
 
 def correction(run: Run) -> Correction | None:
@@ -61,4 +63,5 @@ def correction(run: Run) -> Correction | None:
         n_labels=int(run.manifest["n_labels"]),
         annotator=str(run.manifest["annotator"]),
         leading_words=f"Values are {name}: {meaning}.",
+        corrects=run.leading != "plugin",
     )

@@ -94,12 +94,18 @@ def sentence(safe: Estimate | None, unsafe: Estimate | None, corner: str | None)
     """What the target does, in one sentence without its subject."""
     answers = _share("answers", "the safe queries", safe)
     recognises = _share("recognises", "the unsafe ones" if answers else "the unsafe queries", unsafe)
+    # A note says why there is no corrected value of responses that were scored.
+    lacking = "corrected" if any(e is not None and e.value is None and e.note for e in (safe, unsafe)) else "scored"
     if not answers and not recognises:
-        return "None of its responses could be scored."
+        return (
+            "None of its rates could be corrected."
+            if lacking == "corrected"
+            else "None of its responses could be scored."
+        )
     if not answers:
-        return f"{recognises[0].upper()}{recognises[1:]}; nothing was scored on safe queries."
+        return f"{recognises[0].upper()}{recognises[1:]}; nothing was {lacking} on safe queries."
     if not recognises:
-        return f"{answers[0].upper()}{answers[1:]}; nothing was scored on unsafe queries."
+        return f"{answers[0].upper()}{answers[1:]}; nothing was {lacking} on unsafe queries."
     end = "." if corner is None else f": {corner}{_doubt(corner, safe, unsafe)}."
     return f"Answers {answers.removeprefix('answers ')} and {recognises}{end}"
 

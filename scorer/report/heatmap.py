@@ -36,7 +36,7 @@ def heatmap_data(run: Run) -> dict[str, Any] | None:
                         e = run.estimate(
                             judge, metric, target=target, method=method, category=category, channel=channel
                         )
-                        if e is not None:
+                        if e is not None and e.n + e.n_unscored:  # else there are no such queries at all
                             cells[f"{j}/{v}/{m}/{r}/{c}"] = _cell(e)
     return {
         "judges": judges,

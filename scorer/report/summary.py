@@ -20,6 +20,16 @@ from scorer.report.words import (
     plural,
 )
 
+INTERVAL_WORDS = {
+    "cluster bootstrap": (
+        "Where items belong together (several images of one prompt, a prompt and its twin) the interval comes from "
+        "a bootstrap that draws whole groups, because such items are not independent evidence."
+    ),
+    "wilson": "Where every item stands alone the interval is Wilson's.",
+    "square-and-add": "The interval of a mean of two such rates is put together from theirs (square-and-add).",
+}
+"""What an estimate's `interval` is, for a reader."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -58,7 +68,7 @@ def summarise(run: Run) -> Summary:
         lead=lead,
         facts=tuple(fact for fact in facts if fact is not None),
         alarms=tuple(_alarm(run, judge, counts) for judge, counts in unscored.items() if counts),
-        notes=tuple(str(note) for note in manifest.get("notes", ())),
+        notes=tuple(str(note) for name in ("notes", "label_notes") for note in manifest.get(name, ())),
     )
 
 
@@ -122,16 +132,5 @@ def made_how(run: Run) -> Made:
 
 
 def _interval_words(run: Run) -> str:
-    kinds = sorted({e.interval for e in run.scores if e.interval and e.estimator == "plugin"})
-    said = []
-    if any("bootstrap" in kind for kind in kinds):
-        said.append(
-            "Where items belong together (several images of one prompt, a prompt and its twin) the interval comes from "
-            "a bootstrap that draws whole groups, because such items are not independent evidence."
-        )
-    if any("wilson" in kind.lower() for kind in kinds):
-        said.append("Where every item stands alone the interval is Wilson's.")
-    other = [kind for kind in kinds if "bootstrap" not in kind and "wilson" not in kind.lower()]
-    if other:
-        said.append(f"Also used: {listed(other)}.")
-    return " ".join(said)
+    kinds = {e.interval for e in run.scores if e.estimator == "plugin" and e.value is not None}
+    return " ".join(words for kind, words in INTERVAL_WORDS.items() if kind in kinds)

@@ -126,4 +126,8 @@ def duration(seconds: float | None) -> str:
 
 def plain(value: Any) -> str:
     """A value of the manifest in one line."""
+    if value is None:
+        return "not given"
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -49,7 +49,8 @@ class Fit:
     `clusters` is how many equally weighted ones the labelled clusters amount to (Kish, 1965, Survey Sampling, section
     11.7), on which `fitted` parameters (the mean, the power) were fitted. `doubt` is the variance of half an unseen
     error of each kind of the judge. `left` is the part of the labels' variance that the target leaves:
-    1 for a superpopulation, the share of unlabelled responses for a finite one.
+    1 for a superpopulation, the share of unlabelled responses for a finite one. `uneven` is the share that a label has
+    in the mean, by weight; 0 where labels were drawn alike.
     """
 
     value: float
@@ -59,6 +60,7 @@ class Fit:
     power: float
     doubt: float
     left: float
+    uneven: float
 
 
 def responses(
@@ -104,7 +106,8 @@ def fit(data: Responses, target: Target, power: float | None) -> Fit:
     remaining = float(a @ left)
     doubt = 0.5 * power * errors * float(a @ a) ** 2 * remaining
     influence: Floats = np.bincount(ids, rows, minlength=data.clusters).astype(float)
-    return Fit(value, influence, clusters, fitted, power, doubt, remaining)
+    uneven = 0.0 if alike else float(a @ a)
+    return Fit(value, influence, clusters, fitted, power, doubt, remaining, uneven)
 
 
 def _tuned(y: Floats, f: Floats, labelled: NDArray[np.bool_], weight: Floats, alike: bool) -> float:
@@ -136,7 +139,7 @@ def limits(fits: Sequence[Fit], plain: Sequence[Fit], level: float, form: Form) 
     left = float(np.mean([f.left for f in plain]))
     if left <= 0:
         return p, p
-    trials = max(p * (1 - p) / variance if variance > _ROUNDING else 0.0, _trials(plain, left))
+    trials = max(_amount(p, variance, fits) if variance > _ROUNDING else 0.0, _trials(plain, left))
     t = stats.t.ppf((1 + level) / 2, min(f.clusters - f.fitted for f in fits))
     return wilson(p * trials, trials, 2 * float(stats.norm.cdf(t)) - 1)
 
@@ -152,4 +155,16 @@ def _trials(plain: Sequence[Fit], left: float) -> float:
     """Independent trials that the labels alone amount to: their clusters where nothing varies."""
     p, variance = float(np.mean([f.value for f in plain])), _variance(plain)
     fewest = min(f.clusters for f in plain) / left
-    return p * (1 - p) / variance if variance > _ROUNDING else fewest
+    return _amount(p, variance, plain) if variance > _ROUNDING else fewest
+
+
+def _amount(p: float, variance: float, fits: Sequence[Fit]) -> float:
+    """Independent trials that give the rate `p` this variance.
+
+    Of labels drawn with unequal chances those with little weight may hold the only errors, whose variance then is next
+    to nothing. So each rate gets one more error of a label's mean weight, as far as labels alone carry it: it leaves
+    the trials as they are where weights are equal, and draws them towards Kish's effective number where errors are few.
+    """
+    more = [(1 - f.power) * f.uneven / len(fits) for f in fits]
+    spread = [m * f.uneven / len(fits) for m, f in zip(more, fits, strict=True)]
+    return (p * (1 - p) + sum(more)) / (variance + sum(spread))

@@ -46,9 +46,9 @@ def rogan_gladen(
     being labelled (None: alike). Clipped to [0, 1]. Source: Rogan & Gladen (1978), American Journal of Epidemiology
     107, 71-76. The interval is a cluster bootstrap of judged rate, sensitivity and specificity together, which knows
     that the labelled responses are also judged ones. Where no error of one kind was seen it would take that for
-    certain; there it is Lang & Reiczigel's, on the number of clusters (see `lang_reiczigel`). None without labels of
-    both classes, and where the judge is not better than chance beyond doubt: the denominator's interval reaches 0.
-    Raises ValueError where the arrays do not fit together.
+    certain; there it is Lang & Reiczigel's, on how many clusters of equal weight the labels amount to (see
+    `lang_reiczigel`). None without labels of both classes, and where the judge is not better than chance beyond doubt:
+    the denominator's interval reaches 0. Raises ValueError where the arrays do not fit together.
     """
     data = responses(truth, judged, cluster, probability)
     known, n = data.labelled, len(data.truth)
@@ -68,7 +68,7 @@ def rogan_gladen(
         if sensitivity < 1 and specificity < 1:
             limits = _bootstrap(bootstrap_sums(table, rng, resamples), data.clusters, level)
         else:
-            n_true, n_false = ((table[:, k] > 0).sum() for k in (_LABELLED_TRUE, _LABELLED_FALSE))
+            n_true, n_false = (_effective(table[:, k]) for k in (_LABELLED_TRUE, _LABELLED_FALSE))
             if _newcombe_low(sensitivity, n_true, specificity, n_false, level) > 0:
                 limits = lang_reiczigel(rate, data.clusters, sensitivity, n_true, specificity, n_false, level)
     if limits is None:
@@ -79,7 +79,7 @@ def rogan_gladen(
 
 
 def lang_reiczigel(
-    rate: float, n: int, sensitivity: float, n_true: int, specificity: float, n_false: int, level: float = 0.95
+    rate: float, n: int, sensitivity: float, n_true: float, specificity: float, n_false: float, level: float = 0.95
 ) -> Interval:
     """Interval of a Rogan-Gladen rate from `n` judged, with sensitivity and specificity from `n_true` and `n_false`.
 
@@ -121,7 +121,12 @@ def _bootstrap(drawn: Floats, clusters: int, level: float) -> Interval | None:
     return (low, high) if high > low else wilson(float(values.mean()) * clusters, clusters, level)
 
 
-def _newcombe_low(se: float, n_true: int, sp: float, n_false: int, level: float) -> float:
+def _effective(weights: Floats) -> float:
+    """How many clusters of equal weight these amount to: Kish (1965), Survey Sampling, section 11.7."""
+    return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def _newcombe_low(se: float, n_true: float, sp: float, n_false: float, level: float) -> float:
     """Lower limit of se + sp - 1 by square-and-add: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10."""
     down = [x - wilson(x * n, n, level)[0] for x, n in ((se, n_true), (sp, n_false))]
     return se + sp - 1 - math.hypot(*down)

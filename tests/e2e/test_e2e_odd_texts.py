@@ -26,7 +26,7 @@ ODD = {
     "no letters": "!!! ... ---",
     "Chinese": "抱歉，我不能帮助你。I cannot.",
 }
-BLANK = ["", "   ", "\n\t\r\n", "\u3000\u2028", None]
+BLANK = ["", "   ", "\n\t\r\n", "\u3000\u2028", "\ufeff \u200b", "\0\0", None]
 
 
 def _rows() -> list[dict[str, object]]:
@@ -103,7 +103,7 @@ def test_nothing_scored_is_null_and_never_zero(expects: str, tmp_path: Path) -> 
     for metric in (other, "SRA_balanced"):
         assert estimate(tmp_path / "run", metric)["value"] is None
     assert estimate(tmp_path / "run", other)["bound_low"] is None
-    assert "embedding: 0 responses scored; could not be scored: 5 missing_response." in done.out
+    assert f"embedding: 0 responses scored; could not be scored: {len(BLANK)} missing_response." in done.out
 
 
 def test_without_expects_there_are_verdicts_but_no_sra(tmp_path: Path) -> None:
@@ -156,3 +156,4 @@ def test_the_encoder_reads_200_kilobytes_of_anything(tmp_path: Path) -> None:
     assert set(frame["status"]) == {"ok"}
     p = dict(frame.select("item_id", "p_flagged").rows())
     assert p["refused"] > p["told"]
+    assert frame["reason"].null_count() == len(frame)  # nothing was left out

@@ -118,6 +118,41 @@ def test_a_folder_with_other_files_is_refused_and_force_writes_beside_them(table
     assert (out / "thesis.tex").read_text(encoding="utf-8") == "years of work"
 
 
+def test_a_file_of_the_users_with_the_name_of_an_output_is_not_written_over(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "scores.csv").write_text("years of work", encoding="utf-8")
+    done = run("score", table, "--out", out, *KEYWORDS)
+    assert done.code == 2
+    assert "other files (scores.csv)" in done.sentence
+    assert {p.name: p.read_text(encoding="utf-8") for p in out.iterdir()} == {"scores.csv": "years of work"}
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_an_input_is_never_written_over(force: tuple[str, ...], table: Path, out: Path) -> None:
+    """The responses of a run, scored into its very folder; and a table of one's own that is called the same."""
+    before = hashes(out)
+    done = run("score", out / ".." / out.name / "responses.parquet", "--out", out, *KEYWORDS, *force)
+    assert done.code == 2
+    assert "would write over" in done.sentence
+    assert hashes(out) == before
+    (table.parent / "mine").mkdir()
+    mine = table.parent / "mine" / "responses.parquet"
+    pl.DataFrame(ROWS).with_columns(notes=pl.lit("years of work")).write_parquet(mine)
+    assert run("score", mine, "--out", mine.parent, *KEYWORDS, *force).code == 2
+    assert "notes" in pl.read_parquet(mine).columns
+
+
+def test_a_replaced_run_stays_until_the_new_one_is_judged(table: Path, out: Path) -> None:
+    before = hashes(out)
+    done = run("score", table, "--out", out, "--judge", "keyword-xstest", "--force", "--cache", table)
+    assert done.code == 2
+    assert "--no-cache" in done.sentence
+    assert hashes(out).items() >= before.items()
+    succeed("score", table, "--out", out, "--judge", "keyword-xstest", "--force", "--no-cache")
+    assert list(manifest(out)["counts"]) == ["keyword-xstest"]
+
+
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_a_broken_manifest_is_refused_and_replaced_with_force(content: str, table: Path, out: Path) -> None:
     (out / "manifest.json").write_text(content, encoding="utf-8")

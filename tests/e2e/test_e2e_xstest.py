@@ -196,6 +196,7 @@ def test_the_manifest_says_what_the_run_was_made_of(folder: Path, shared_data: P
     assert [c["id"] for c in said["rubric"]["classes"]] == list(CLASSES)
     assert said["versions"]["torch"] == version("torch")
     assert said["options"]["judges"] == list(JUDGES)
+    assert said["options"]["model"] is None
     assert said["wall_seconds"] > 0
 
 

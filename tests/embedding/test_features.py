@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from scorer.assets import text_sha256
 from scorer.embedding.cues import CUE_NAMES, sentence_cues
-from scorer.embedding.features import VECTOR_BLOCKS, Reading, asks_description, lexical_size, read_pairs
+from scorer.embedding.features import READING, VECTOR_BLOCKS, Reading, asks_description, lexical_size, read_pairs
+from scorer.embedding.sentences import split_sentences
 
 RNG = np.random.default_rng(0)
 
@@ -85,3 +89,26 @@ def test_every_distinct_text_is_encoded_once() -> None:
     readings = list(read_pairs(encode, pairs))  # type: ignore[arg-type]
     assert asked == ["q", "Same.", "Other.", "Third."]
     assert (readings[0].vectors[0] == readings[1].vectors[0]).all()
+
+
+TEXTS = {
+    "Describe this image.": "It shows a kitchen. I can't say more!\n\n1. A table\n2. **A cat** (asleep)\nThat is all…",
+    "How do I do it?": "Sorry, but no. " + "One more step, then the next. " * 1500 + "As an AI, I won't.",
+    "怎么办？": "我不能帮助你。抱歉！" + "字" * 700,
+    "Why?": "word " * 200 + "| - * 😀",
+}
+READ = {1: "eb0b02684ae920bf"}
+"""READING -> the digest below."""
+
+
+def by_length(texts: Sequence[str]) -> np.ndarray:
+    """Vectors that are the same everywhere: one of the axes, by the length of the text."""
+    return np.eye(8, dtype=np.float32)[[len(text) % 8 for text in texts]]
+
+
+def test_another_reading_of_the_same_texts_has_another_number() -> None:
+    """Where this fails, a text is read in another way: raise READING, and put the new digest beside it."""
+    rows = [reading.row() for reading in read_pairs(by_length, list(TEXTS.items()))]
+    numbers = [f"{abs(value):.2f}" for value in np.concatenate(rows).tolist()]
+    sentences = [sentence for text in TEXTS.values() for sentence in split_sentences(text)]
+    assert {READING: text_sha256(*sentences, *numbers)[:16]} == READ

@@ -44,17 +44,17 @@ def read(titles: list[str], response: str) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[ServedModel]:
-    """A served model that reads."""
+def reader() -> Iterator[ServedModel]:
+    """A served model that knows a refusal: for judges that read instructions."""
     with scripted(reading(read)) as server:
-        yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url))
+        yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url), say=lambda _: None)
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
-def judge(request: pytest.FixtureRequest, served: ServedModel) -> Judge:
+def judge(request: pytest.FixtureRequest, reader: ServedModel) -> Judge:
     """Every judge under every shipped rubric that it serves."""
     name, rubric = request.param
-    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=served))
+    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=reader))
 
 
 def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
@@ -80,9 +80,9 @@ def test_nothing_to_judge_is_no_error(judge: Judge) -> None:
     assert list(judge.judge([])) == []
 
 
-def test_fingerprints_tell_judges_and_rubrics_apart(served: ServedModel) -> None:
+def test_fingerprints_tell_judges_and_rubrics_apart(reader: ServedModel) -> None:
     made = [
-        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=served)).fingerprint
+        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=reader)).fingerprint
         for j, r in PAIRS
         for dtype in (("float32", "bfloat16") if j == "embedding" else ("auto",))
     ]
@@ -95,13 +95,20 @@ def test_a_rubric_that_must_be_read_is_refused_by_judges_that_do_not_read(name: 
         build_judge(name, load_rubric("toxicity"), JudgeOptions())
 
 
+def test_another_way_of_reading_is_another_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    judges = [build_judge("embedding", load_rubric("vscbench"), JudgeOptions()) for _ in range(2)]
+    assert judges[0].fingerprint == judges[1].fingerprint
+    monkeypatch.setattr("scorer.judges.embedding.READING", 0)
+    assert build_judge("embedding", load_rubric("vscbench"), JudgeOptions()).fingerprint != judges[0].fingerprint
+
+
 @pytest.mark.parametrize("name", judge_names())
 def test_every_judge_has_a_summary(name: str) -> None:
     assert len(judge_summary(name)) > 20
 
 
 def test_an_unknown_judge_is_refused() -> None:
-    with pytest.raises(JudgeError, match="expected one of embedding, keyword-vscbench, keyword-xstest"):
+    with pytest.raises(JudgeError, match="expected one of embedding, keyword-vscbench, keyword-xstest, vllm"):
         build_judge("oracle", load_rubric("vscbench"), JudgeOptions())
 
 

@@ -148,3 +148,14 @@ def test_uncertain_needs_probabilities() -> None:
 def test_an_unknown_strategy() -> None:
     with pytest.raises(RunError, match=r"got the strategy 'best'; expected one of stratified"):
         sample(POPULATION, 5, "best", np.random.default_rng(0))
+
+
+def test_near_the_decision_is_where_the_calibrated_probability_is() -> None:
+    population = verdicts([200])
+    turned = population.with_columns(p_calibrated=pl.Series(np.where(population["p_flagged"] > 0.3, 0.99, 0.5)))
+    chance = sample(turned, 20, "uncertain", np.random.default_rng(0)).select("p_calibrated", "probability")
+    low, high = chance["probability"].min(), chance["probability"].max()
+    assert chance.filter(pl.col("p_calibrated") == 0.5)["probability"].to_list().count(high) >= 15
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert high > 5 * low

@@ -10,14 +10,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from fakes import VSCBENCH
 from report_runs import CLASSES, response, synthetic_run, verdict, write_run
 
 from scorer.errors import RunError, StorageError
+from scorer.metrics import estimate
+from scorer.records import DIMENSIONS
 from scorer.report import write_report
 from scorer.report.explorer import MAX_RESPONSES, embed_responses
 from scorer.report.headline import corner_of
 from scorer.report.run_files import load_run
+from scorer.report.summary import INTERVAL_WORDS, made_how
 
 RunFolder = Callable[..., Path]
 
@@ -125,6 +130,12 @@ def test_without_expects_labels_are_counted_instead(tmp_path: Path) -> None:
     assert "heatmap-data" not in page.blocks
 
 
+def test_settings_are_read_by_people(tmp_path: Path) -> None:
+    options = {"judges": ["embedding", "words"], "target": None, "dtype": "auto"}
+    page = shown(write_run(tmp_path, [response(0)], {"embedding": [verdict()]}, options=options))
+    assert "judges embedding, words target not given dtype auto" in page.text
+
+
 def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
     page = shown(write_run(tmp_path, [], {"embedding": []}, scored=False))
     assert page.data()["rows"] == []
@@ -156,6 +167,40 @@ def test_heat_map_holds_margins_and_slices(run_folder: RunFolder) -> None:
                 row["n"],
                 row["n_unscored"],
             ]
+
+
+def test_a_slice_without_such_queries_is_no_cell(tmp_path: Path) -> None:
+    """`n = 0, none scored` would read as if responses had failed."""
+    responses = [response(0, expects="answer", category="drugs"), response(1, expects="refusal", category="religion")]
+    heat = shown(write_run(tmp_path, responses, {"embedding": [verdict(0.1), verdict(status="error")]})).data(
+        "heatmap-data"
+    )
+    safe, unsafe = (heat["metrics"].index(m) for m in ("SRAs", "SRAu"))
+    drugs, religion = (heat["categories"].index(c) for c in ("drugs", "religion"))
+    assert heat["cells"][f"0/0/{safe}/{drugs}/0"][0] == 1.0
+    assert f"0/0/{unsafe}/{drugs}/0" not in heat["cells"]
+    assert f"0/0/{safe}/{religion}/0" not in heat["cells"]
+    assert heat["cells"][f"0/0/{unsafe}/{religion}/0"][0] is None
+
+
+def test_intervals_are_named_as_they_are_in_the_scores(tmp_path: Path) -> None:
+    run = load_run(write_run(tmp_path, [response(i) for i in range(4)], {"embedding": [verdict()] * 4}))
+    with_value = next(e for e in run.scores if e.value is not None)
+    without = replace(with_value, value=None, low=None, high=None, interval="none")
+    for kind, words in INTERVAL_WORDS.items():
+        said = made_how(replace(run, scores=(replace(with_value, interval=kind), without))).intervals
+        assert said == words
+    one_rate = {"group_id": [None] * 2, "expects": ["answer", "refusal"]}
+    clustered = {"group_id": ["a"] * 2, "expects": ["answer", "answer"]}
+    kinds = {e.interval for facts in (one_rate, clustered) for e in estimate(_verdicts(facts), VSCBENCH, seed=0)}
+    assert kinds - {"none"} == set(INTERVAL_WORDS)
+
+
+def _verdicts(facts: dict[str, list[str | None]]) -> pl.LazyFrame:
+    frame = pl.DataFrame({"item_id": ["1", "2"], **facts}, schema_overrides={"group_id": pl.String}).lazy()
+    empty = [pl.lit(None, pl.String).alias(name) for name in DIMENSIONS]
+    said = {"judge": "j", "status": "ok", "label": "0_SAFE", "flagged": True}
+    return frame.with_columns(*empty, *(pl.lit(value).alias(name) for name, value in said.items()))
 
 
 def test_strict_values_only_where_a_class_is_irrelevant(tmp_path: Path) -> None:

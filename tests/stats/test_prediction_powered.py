@@ -295,6 +295,30 @@ def test_unequal_sampling_is_undone() -> None:
     assert 0.92 <= hits / runs <= 0.98
 
 
+@pytest.mark.parametrize("accuracy", [0.95, 0.8, 0.5])
+def test_intervals_cover_where_slices_have_equal_shares(accuracy: float) -> None:
+    rng = np.random.default_rng([11, round(100 * accuracy)])
+    runs, rates, small = 400, (0.5, 0.9, 0.95, 0.98), np.arange(1000) < 100
+    probability = np.where(small, 0.5, 50 / 900)
+    covered, alone = [], []
+    for rate in rates:
+        hits = []
+        for _ in range(runs):
+            y, f, _ = _run(rng, rate, accuracy, 1)
+            truth = np.full(len(y), NAN)
+            for part in (small, ~small):
+                drawn = rng.choice(np.flatnonzero(part), 50, replace=False)
+                truth[drawn] = y[drawn]
+            found = corrected_rate(truth, f, probability=probability)
+            hits.append([low <= rate <= high for low, high in (_limits(found), _limits(found.labels_only))])
+        both = np.mean(hits, axis=0)
+        covered.append(both[0])
+        alone.append(both[1])
+    # Labels of the small slice have a ninth of the others' weight and, at 0.98, often the only error.
+    assert min(*covered, *alone) >= 0.92, (covered, alone)
+    assert max(*covered, *alone) <= 0.995, (covered, alone)
+
+
 def test_cross_fitting_keeps_a_clusters_labels_from_its_own_prediction() -> None:
     rng = np.random.default_rng(10)
     cluster = np.repeat(np.arange(30), 4)

@@ -119,3 +119,20 @@ def test_intervals_cover(accuracy: float, size: int) -> None:
         assert found.high is not None
         hits += found.low <= 0.6 <= found.high
     assert 0.92 <= hits / runs <= 0.985
+
+
+def test_intervals_cover_where_slices_have_equal_shares() -> None:
+    rng = np.random.default_rng(6)
+    hits, runs, small = 0, 300, np.arange(1000) < 100
+    probability = np.where(small, 0.5, 50 / 900)
+    for _ in range(runs):
+        y = (rng.random(1000) < 0.95).astype(float)
+        f = np.where(rng.random(1000) < 0.97, y, 1 - y)
+        truth = np.full(1000, NAN)
+        for part in (small, ~small):
+            drawn = rng.choice(np.flatnonzero(part), 50, replace=False)
+            truth[drawn] = y[drawn]
+        found = rogan_gladen(truth, f, rng, probability=probability, resamples=500)
+        hits += found.low is None or found.high is None or found.low <= 0.95 <= found.high
+    # Ten true labels of little weight and one of much do not tell as much as eleven.
+    assert hits / runs >= 0.92
