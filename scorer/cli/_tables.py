@@ -63,7 +63,7 @@ def print_headline(run: ScoredRun) -> None:
         said = ", ".join(f"{n} {status}" for status, n in sorted(unscored.items())) or "nothing"
         console.print(f"{judge}: {counts.get('ok', 0)} responses scored; could not be scored: {said}.", markup=False)
     effects = [OrderEffect(**e) for e in run.manifest.get("order_effects", ())]
-    for sentence in order_words(run.manifest["options"].get("debias", 1), effects):
+    for sentence in order_words(run.manifest.get("options", {}).get("debias", 1), effects):
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 
