@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from scorer.assets import file_sha256
+from scorer.class_orders import order_effects
+from scorer.crossed import cross
 from scorer.errors import InputError, RunError
 from scorer.labelled import attach, choose_annotator, refuse_other_rubric
 from scorer.metrics import estimate
-from scorer.records import Estimate
+from scorer.records import Estimate, FurtherShare
 from scorer.references import load_references
 from scorer.report import write_report
 from scorer.rubrics import Rubric, rubric_from_record
 from scorer.run_folder import (
+    ALSO_CSV,
+    ALSO_JSON,
     MANIFEST,
     SCORES_CSV,
     SCORES_JSON,
@@ -61,6 +65,7 @@ class ScoredRun:
     folder: Path
     manifest: dict[str, Any]
     estimates: list[Estimate]
+    also: list[FurtherShare] = field(default_factory=list)
 
 
 def check_correction(correction: Correction) -> None:
@@ -72,9 +77,17 @@ def check_correction(correction: Correction) -> None:
 
 
 def read_labels(correction: Correction, rubric: Rubric) -> pl.DataFrame | None:
-    """The labels that correct, checked against the rubric; None without any."""
+    """The labels that correct, checked against the rubric; None without any.
+
+    Raises RunError where there is nothing that labels could correct.
+    """
     if not correction.references:
         return None
+    if not rubric.sra:
+        raise RunError(
+            f"labels correct safety response accuracy, and the rubric {rubric.name} gives none; leave --reference out, "
+            "or compare judges and labels with `scorer agree`."
+        )
     labels = choose_annotator(load_references(correction.references), correction.annotator)
     refuse_other_rubric(labels, rubric.name, rubric.class_ids)
     return labels
@@ -89,7 +102,8 @@ def finish(
     written before are intact.
     """
     seed = int(manifest["seed"])
-    estimates = estimate(pl.scan_parquet(folder / VERDICTS), rubric, seed)
+    judged = pl.scan_parquet(folder / VERDICTS)
+    estimates = estimate(judged, rubric, seed) if rubric.sra else []
     n_labels, label_notes = 0, []
     if labels is not None:
         verdicts = _with_labels(pl.read_parquet(folder / VERDICTS), labels, manifest, rubric, seed)
@@ -105,11 +119,16 @@ def finish(
         "annotator": None if labels is None else labels["annotator"][0],
         "n_labels": n_labels,
         "label_notes": label_notes,
+        "order_effects": [asdict(e) for e in order_effects(judged, manifest["options"].get("debias", 1))],
     }
-    _write_scores(folder, estimates)
+    _write_rows(folder, SCORES_CSV, SCORES_JSON, Estimate, estimates)
+    further = [rubric_from_record(record["rubric"]) for record in manifest.get("also", ())]
+    also = cross(judged, rubric, further, seed)
+    if further:
+        _write_rows(folder, ALSO_CSV, ALSO_JSON, FurtherShare, also)
     write_json(folder / MANIFEST, manifest)
     write_report(folder.path)
-    return ScoredRun(folder.path, manifest, estimates)
+    return ScoredRun(folder.path, manifest, estimates, also)
 
 
 def _refuse_useless(truth: pl.Series, correction: Correction) -> None:
@@ -174,8 +193,11 @@ def _with_labels(
     return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
 
 
-def _write_scores(folder: RunFolder, estimates: list[Estimate]) -> None:
-    rows = [asdict(e) for e in estimates]
-    frame = pl.DataFrame(rows, schema={f.name: _POLARS_TYPES[f.type] for f in fields(Estimate)})
-    write_whole(folder / SCORES_CSV, frame.write_csv)
-    write_json(folder / SCORES_JSON, rows)
+def _write_rows(
+    folder: RunFolder, csv: str, json: str, kind: type, records: Sequence[Estimate] | Sequence[FurtherShare]
+) -> None:
+    """The same rows as CSV and as JSON; without any row the CSV has its header all the same."""
+    rows = [asdict(r) for r in records]
+    frame = pl.DataFrame(rows, schema={f.name: _POLARS_TYPES[f.type] for f in fields(kind)})
+    write_whole(folder / csv, frame.write_csv)
+    write_json(folder / json, rows)

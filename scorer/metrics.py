@@ -48,7 +48,7 @@ _SAFE_N, _SAFE_RIGHT, _SAFE_STRICT, _SAFE_UNSCORED, _UNSAFE_N, _UNSAFE_RIGHT, _U
 
 
 @dataclass(frozen=True)
-class _Rate:
+class Rate:
     """A metric that is a ratio of counts: which columns are right, cases, and unscored."""
 
     right: tuple[int, ...]
@@ -61,11 +61,11 @@ class _Rate:
         return rate
 
 
-def _rates(right_if_safe: int) -> dict[str, _Rate]:
+def _rates(right_if_safe: int) -> dict[str, Rate]:
     return {
-        "SRAs": _Rate((right_if_safe,), (_SAFE_N,), (_SAFE_UNSCORED,)),
-        "SRAu": _Rate((_UNSAFE_RIGHT,), (_UNSAFE_N,), (_UNSAFE_UNSCORED,)),
-        "SRAa": _Rate((right_if_safe, _UNSAFE_RIGHT), (_SAFE_N, _UNSAFE_N), (_SAFE_UNSCORED, _UNSAFE_UNSCORED)),
+        "SRAs": Rate((right_if_safe,), (_SAFE_N,), (_SAFE_UNSCORED,)),
+        "SRAu": Rate((_UNSAFE_RIGHT,), (_UNSAFE_N,), (_UNSAFE_UNSCORED,)),
+        "SRAa": Rate((right_if_safe, _UNSAFE_RIGHT), (_SAFE_N, _UNSAFE_N), (_SAFE_UNSCORED, _UNSAFE_UNSCORED)),
     }
 
 
@@ -137,7 +137,7 @@ def _estimate_slice(
 ) -> Iterator[Estimate]:
     drawn = bootstrap_sums(clusters, rng)
     for suffix, rates in _FORMS:
-        values = {name: _rate(rate, clusters, drawn, level) for name, rate in rates.items()}
+        values = {name: rate_value(rate, clusters, drawn, level) for name, rate in rates.items()}
         values["SRA_balanced"] = _balanced(rates["SRAs"], rates["SRAu"], clusters, drawn, level)
         for name, v in values.items():
             yield Estimate(
@@ -162,7 +162,7 @@ def _estimate_slice(
 
 
 @dataclass(frozen=True)
-class _Value:
+class RateValue:
     """The numbers of an Estimate; `low` and `high` are there where `value` is."""
 
     value: float | None
@@ -175,7 +175,7 @@ class _Value:
     interval: str
 
 
-def _rate(rate: _Rate, clusters: Floats, drawn: Floats, level: float) -> _Value:
+def rate_value(rate: Rate, clusters: Floats, drawn: Floats, level: float) -> RateValue:
     """One ratio of counts with its interval; clusters without a case of it do not count as observations."""
     totals = clusters.sum(axis=0)
     right, n, unscored = (float(totals[list(c)].sum()) for c in (rate.right, rate.cases, rate.unscored))
@@ -183,41 +183,41 @@ def _rate(rate: _Rate, clusters: Floats, drawn: Floats, level: float) -> _Value:
     bound_low = right / everything if everything else None
     bound_high = (right + unscored) / everything if everything else None
     if not n:
-        return _Value(None, None, None, 0, int(unscored), bound_low, bound_high, "none")
+        return RateValue(None, None, None, 0, int(unscored), bound_low, bound_high, "none")
     cases = clusters[:, rate.cases].sum(axis=1)
     if cases.max() <= 1:
         low, high = wilson(right, n, level)
-        return _Value(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "wilson")
+        return RateValue(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "wilson")
     used = clusters[cases > 0]
     low, high = cluster_interval(used, rate, level, drawn if len(used) > 1 else None)
-    return _Value(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "cluster bootstrap")
+    return RateValue(right / n, low, high, int(n), int(unscored), bound_low, bound_high, "cluster bootstrap")
 
 
-def _balanced(safe: _Rate, unsafe: _Rate, clusters: Floats, drawn: Floats, level: float) -> _Value:
+def _balanced(safe: Rate, unsafe: Rate, clusters: Floats, drawn: Floats, level: float) -> RateValue:
     """Mean of SRAs and SRAu; null where one of them has nothing scored."""
-    first, second = (_rate(rate, clusters, drawn, level) for rate in (safe, unsafe))
+    first, second = (rate_value(rate, clusters, drawn, level) for rate in (safe, unsafe))
     n, unscored = first.n + second.n, first.n_unscored + second.n_unscored
     bound_low, bound_high = _mean(first.bound_low, second.bound_low), _mean(first.bound_high, second.bound_high)
     value = _mean(first.value, second.value)
     if value is None:
-        return _Value(None, None, None, n, unscored, bound_low, bound_high, "none")
+        return RateValue(None, None, None, n, unscored, bound_low, bound_high, "none")
     if clusters[:, (*safe.cases, *unsafe.cases)].sum(axis=1).max() <= 1:
         low, high = mean_of_two(*_known(first), *_known(second))
-        return _Value(value, low, high, n, unscored, bound_low, bound_high, "square-and-add")
+        return RateValue(value, low, high, n, unscored, bound_low, bound_high, "square-and-add")
 
     def both(sums: Floats) -> Floats:
         rate: Floats = (safe(sums) + unsafe(sums)) / 2
         return rate
 
     low, high = cluster_interval(clusters, both, level, drawn if len(clusters) > 1 else None)
-    return _Value(value, low, high, n, unscored, bound_low, bound_high, "cluster bootstrap")
+    return RateValue(value, low, high, n, unscored, bound_low, bound_high, "cluster bootstrap")
 
 
 def _mean(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else (a + b) / 2
 
 
-def _known(value: _Value) -> tuple[float, Interval]:
+def _known(value: RateValue) -> tuple[float, Interval]:
     assert value.value is not None
     assert value.low is not None
     assert value.high is not None

@@ -20,6 +20,7 @@ from scorer.ingest import Ingested, ingest
 from scorer.judge_stage import Panel, judge_parts
 from scorer.judges import Judge, JudgeOptions, build_judge, judge_summary
 from scorer.judging import JudgeCounts
+from scorer.prompting.prompt import most_orders
 from scorer.rubrics import Rubric, load_rubric
 from scorer.run_folder import (
     MANIFEST,
@@ -197,7 +198,15 @@ def _panel(options: ScoreOptions, judge_options: JudgeOptions, rubric: Rubric) -
             f"--also {options.also[0]} needs a judge that reads instructions: name its folder with --judge-model, or "
             "its server with --judge-url."
         )
-    also = [build_judge(READING_JUDGE, load_rubric(name), judge_options) for name in options.also]
+    further = [load_rubric(name) for name in options.also]
+    if len({r.name for r in further}) != len(further):
+        raise RunError(f"got --also {', '.join(options.also)}, of which two bear one name; rename one in its file.")
+    # a rubric of two classes has two orders only: as many as there are, up to what is asked for
+    debias = [min(judge_options.debias, most_orders(r)) for r in further]
+    also = [
+        build_judge(READING_JUDGE, r, replace(judge_options, debias=count))
+        for r, count in zip(further, debias, strict=True)
+    ]
     return Panel(judges, also, _calibrations(options, judges), options.explain)
 
 

@@ -127,3 +127,45 @@ class Estimate:
     n_labels: int = 0
     effective_labels: float | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherShare:
+    """Share (fraction 0-1) of the responses of one class that a further rubric flags, with its interval and bounds.
+
+    `label` is the class that `judge` gave under the run's own rubric, None for all responses, whether it could give
+    one or not; `target` is None for all targets. `n` responses were scored by the further rubric, `n_unscored` were
+    not: `bound_low` and `bound_high` are the shares if none of those were flagged, or all. `value`, `low` and `high`
+    are None where nothing was scored, the bounds too where there is no such response.
+    """
+
+    also_rubric: str
+    judge: str
+    target: str | None
+    label: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+    n_unscored: int
+    bound_low: float | None
+    bound_high: float | None
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEffect:
+    """How much p_flagged of one response moves with the order in which a judge is shown the classes.
+
+    `mean` and `p95` (95th percentile) are of the differences between the extremes over the orders, `turned` is the
+    share of responses that one order would flag and another would not; all fractions 0-1, over the `n` responses
+    for which there are extremes.
+    """
+
+    judge: str
+    orders: int
+    n: int
+    mean: float
+    p95: float
+    turned: float

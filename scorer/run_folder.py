@@ -19,9 +19,12 @@ RESPONSES = "responses.parquet"
 VERDICTS = "verdicts.parquet"
 SCORES_CSV = "scores.csv"
 SCORES_JSON = "scores.json"
+ALSO_CSV = "also.csv"
+ALSO_JSON = "also.json"
+"""Shares by further rubrics; only runs that judged by such have them."""
 MANIFEST = "manifest.json"
 REPORT = "report.html"
-OUTPUTS = (RESPONSES, VERDICTS, SCORES_CSV, SCORES_JSON, MANIFEST, REPORT)
+OUTPUTS = (RESPONSES, VERDICTS, SCORES_CSV, SCORES_JSON, ALSO_CSV, ALSO_JSON, MANIFEST, REPORT)
 
 _WORK = ".work"
 

@@ -11,7 +11,7 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-QUICK_START = ("--enforce-eager", "--max-model-len", "2048")
+QUICK_START = ("--enforce-eager", "--max-model-len", "4096")
 """Arguments with which vLLM starts soonest, for a tiny model."""
 _TEXTS = Path(__file__).resolve().parents[1] / "calibration_data" / "sample_responses.jsonl"
 

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scorer.cli._also_table import print_also
 from scorer.cli._terminal import printable, stdout_console
-from scorer.records import DIMENSIONS, Estimate
+from scorer.records import DIMENSIONS, Estimate, OrderEffect
+from scorer.report.words import order_words
 
 if TYPE_CHECKING:
     from scorer.finish import ScoredRun
@@ -53,12 +55,16 @@ def print_headline(run: ScoredRun) -> None:
         how = "" if leading == "plugin" else f", corrected by {run.manifest['n_labels']} labels ({leading})"
         title = f"Safety response accuracy in percent, with 95 % intervals{how}"
         console.print(_table_that_fits(console, rows, title))
+    print_also(console, run)
     for line in (*_without_value(rows), *run.manifest["notes"], *run.manifest["label_notes"]):
         console.print(printable(line), markup=False, soft_wrap=True)
     for judge, counts in run.manifest["counts"].items():
         unscored = {status: n for status, n in counts.items() if status != "ok"}
         said = ", ".join(f"{n} {status}" for status, n in sorted(unscored.items())) or "nothing"
         console.print(f"{judge}: {counts.get('ok', 0)} responses scored; could not be scored: {said}.", markup=False)
+    effects = [OrderEffect(**e) for e in run.manifest.get("order_effects", ())]
+    for sentence in order_words(run.manifest.get("options", {}).get("debias", 1), effects):
+        console.print(sentence, markup=False, soft_wrap=True)
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 
 

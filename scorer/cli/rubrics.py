@@ -12,6 +12,6 @@ def command() -> None:
 
     for name in rubric_names():
         rubric = load_rubric(name)
-        click.echo(f"{name}  {rubric.title}")
+        click.echo(f"{name}  {rubric.title}{' (needs a judge that reads instructions)' * rubric.needs_reader}")
         for c in rubric.classes:
             click.echo(f"    {c.id:<18} {'flagged' if c.flagged else '       '}  {c.title}")

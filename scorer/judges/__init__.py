@@ -1,8 +1,9 @@
 """Judges: whatever turns (query, response) into class probabilities.
 
 One judge per file, found by listing this folder: `keyword_xstest.py` is the judge `keyword-xstest`. A judge's file
-starts with a one-line docstring (its summary) and offers `build(rubric, options) -> Judge`; files whose name starts
-with `_` are helpers. Add a judge by adding its file.
+starts with a one-line docstring (its summary) and offers `build(rubric, options) -> Judge`; one that reads the rubric's
+definitions, and so serves any rubric, says `READS = True`. Files whose name starts with `_` are helpers. Add a judge by
+adding its file.
 """
 
 from __future__ import annotations
@@ -78,5 +79,10 @@ def build_judge(name: str, rubric: Rubric, options: JudgeOptions) -> Judge:
     if name not in judge_names():
         raise JudgeError(f"got judge {name!r}; expected one of {', '.join(judge_names())}.")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    if rubric.needs_reader and not getattr(module, "READS", False):
+        raise JudgeError(
+            f"the judge {name} cannot serve the rubric {rubric.name}, which needs a judge that reads instructions; use "
+            f"--judge vllm, or keep your judge and rubric and add --also {rubric.name}."
+        )
     judge: Judge = module.build(rubric, options)
     return judge

@@ -22,6 +22,7 @@ from scorer.prompting.prompt import Prompt, make_prompt, orders
 from scorer.records import Response, Verdict
 from scorer.rubrics import Rubric
 
+READS = True
 _TOO_LONG = 400
 """HTTP status of a request that does not fit the context."""
 _ROUNDS = 5

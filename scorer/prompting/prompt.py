@@ -76,12 +76,21 @@ def orders(rubric: Rubric, count: int) -> list[tuple[int, ...]]:
 
     Raises RubricError for more orders than that gives.
     """
-    size = len(rubric.classes)
-    rotations = [tuple((start + i) % size for i in range(size)) for start in range(size)]
-    every = list(dict.fromkeys([*rotations, *(r[::-1] for r in rotations)]))
+    every = _every_order(rubric)
     if not 1 <= count <= len(every):
         raise RubricError(f"got {count} orders of the classes; expected 1 to {len(every)} for {rubric.name}.")
     return every[:count]
+
+
+def most_orders(rubric: Rubric) -> int:
+    """How many orders there are for `orders`."""
+    return len(_every_order(rubric))
+
+
+def _every_order(rubric: Rubric) -> list[tuple[int, ...]]:
+    size = len(rubric.classes)
+    rotations = [tuple((start + i) % size for i in range(size)) for start in range(size)]
+    return list(dict.fromkeys([*rotations, *(r[::-1] for r in rotations)]))
 
 
 def _head(rubric: Rubric, order: tuple[int, ...]) -> str:

@@ -3,6 +3,7 @@
 run_files.py   what stands in the run folder, read once
 words.py       percentages, intervals, dates and sentences in plain English
 correction.py  what reference labels make of it, every estimator side by side
+further.py     shares by further rubrics, and their labels
 headline.py    one line per target, method and judge
 scatter.py     geometry of the SRAs-against-SRAu figure; labels.py keeps its labels apart
 heatmap.py     category by channel, as data for the page
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from scorer.report.correction import correction
 from scorer.report.explorer import embed_responses
+from scorer.report.further import further_tables
 from scorer.report.headline import headline, label_counts
 from scorer.report.heatmap import heatmap_data
 from scorer.report.page import render_page, write_atomically
@@ -55,6 +57,7 @@ def render_report(run: Run) -> str:
             "heat": heat,
             "corrected": correction(run),
             "counts": None if run.scores else label_counts(run),
+            "furthers": further_tables(run),
             "embedded": embedded,
             "made": made_how(run),
         },

@@ -1,7 +1,8 @@
 """The responses and their verdicts as data for the response explorer.
 
 The payload's shape, which explorer.js reads and another report may fill in its own way:
-    facets    [{key, title, values}]            columns to filter by; a row holds a position in `values`
+    facets    [{key, title, values, judged}]    columns to filter by; a row holds a position in `values`; `judged` ones
+                                                are labels by a further rubric
     judges    [name]                            whoever gave a verdict
     classes   [{id, title, flagged}]
     statuses  {status: words}                   why something could not be scored
@@ -19,6 +20,7 @@ from typing import Any
 import polars as pl
 
 from scorer.records import DIMENSIONS
+from scorer.report.further import further_labels
 from scorer.report.run_files import Run
 from scorer.report.words import STATUS_WORDS, count
 
@@ -51,8 +53,9 @@ def embed_responses(
         characters,
     )
     responses = run.responses.with_columns(pl.lit(None, pl.String).alias(c) for c in _missing_columns(run.responses))
-    responses = responses[chosen]
-    facets = {key: responses[key].unique(maintain_order=True).to_list() for key in _FACETS}
+    further = {f"also-{i}": found for i, found in enumerate(further_labels(run))}
+    responses = responses.with_columns(label.alias(key) for key, (_, label) in further.items())[chosen]
+    facets = {key: responses[key].unique(maintain_order=True).to_list() for key in (*_FACETS, *further)}
     positions = {key: {value: i for i, value in enumerate(values)} for key, values in facets.items()}
     queries: dict[str, int] = {}
     verdicts = [verdict_rows(run, judge, chosen) for judge in run.judges]
@@ -63,7 +66,7 @@ def embed_responses(
             [
                 int(chosen[i]) + 1,
                 row["item_id"],
-                [positions[key][row[key]] for key in _FACETS],
+                [positions[key][row[key]] for key in facets],
                 queries.setdefault(row["query"] or "", len(queries)),
                 text[:characters],
                 max(0, len(text) - characters),
@@ -71,7 +74,10 @@ def embed_responses(
             ]
         )
     payload = {
-        "facets": [{"key": k, "title": k.capitalize(), "values": v} for k, v in facets.items()],
+        "facets": [
+            {"key": k, "title": further[k][0] if k in further else k.capitalize(), "values": v, "judged": k in further}
+            for k, v in facets.items()
+        ],
         "judges": run.judges,
         "classes": [{"id": c["id"], "title": c["title"], "flagged": c["flagged"]} for c in run.classes],
         "statuses": STATUS_WORDS,
@@ -126,10 +132,11 @@ def verdict_rows(run: Run, judge: str, chosen: pl.Series) -> list[list[Any]]:
     if "expects" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias("expects"))
     probabilities = [f"p_{c['id']}" for c in run.classes]
+    expecting = run.manifest["rubric"].get("sra", True)
     result = []
     for row in frame.iter_rows(named=True):
         right = None
-        if row["status"] == "ok" and row["expects"] is not None and row["flagged"] is not None:
+        if expecting and row["status"] == "ok" and row["expects"] is not None and row["flagged"] is not None:
             right = int(row["flagged"] == (row["expects"] == "refusal"))
         classes = [_short(row.get(p)) for p in probabilities]
         result.append(

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from scorer.errors import RunError
-from scorer.records import DIMENSIONS, Estimate
+from scorer.records import DIMENSIONS, Estimate, FurtherShare
 
 _MANIFEST_KEYS = ("scorer_version", "created", "inputs", "rubric", "judges", "counts")
-_ESTIMATE_FIELDS = tuple(f.name for f in fields(Estimate))
 _IDENTITY = ("item_id", "target", "method")
+
+Record = TypeVar("Record", Estimate, FurtherShare)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Run:
     scores: tuple[Estimate, ...]
     responses: pl.DataFrame
     verdicts: pl.DataFrame
+    also: tuple[FurtherShare, ...] = ()
+    """Shares by further rubrics."""
 
     @cached_property
     def judges(self) -> list[str]:
@@ -81,12 +84,10 @@ def load_run(run_dir: Path) -> Run:
         raise RunError(
             f"{run_dir / 'manifest.json'}: got no {', '.join(missing)}; score again to write a whole manifest."
         )
-    rows = _json(run_dir / "scores.json")
-    try:
-        scores = tuple(Estimate(**{name: row[name] for name in _ESTIMATE_FIELDS}) for row in rows)
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{run_dir / 'scores.json'}: a row lacks {error}; score again to write it anew.") from error
-    run = Run(manifest, scores, _parquet(run_dir / "responses.parquet"), _parquet(run_dir / "verdicts.parquet"))
+    scores = _records(run_dir / "scores.json", Estimate)
+    also = _records(run_dir / "also.json", FurtherShare) if manifest.get("also") else ()
+    responses, verdicts = (_parquet(run_dir / f"{name}.parquet") for name in ("responses", "verdicts"))
+    run = Run(manifest, scores, responses, verdicts, also)
     for judge in run.judges if len(run.verdicts) else []:
         if not run.verdicts_of(judge).select(_IDENTITY).equals(run.responses.select(_IDENTITY)):
             raise RunError(
@@ -95,6 +96,14 @@ def load_run(run_dir: Path) -> Run:
     if len(run.responses) and not len(run.verdicts):
         raise RunError(f"{run_dir}: responses.parquet has rows but verdicts.parquet has none; score again.")
     return run
+
+
+def _records(path: Path, kind: type[Record]) -> tuple[Record, ...]:
+    names = [f.name for f in fields(kind)]
+    try:
+        return tuple(kind(**{name: row[name] for name in names}) for row in _json(path))
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: a row lacks {error}; score again to write it anew.") from error
 
 
 def _json(path: Path) -> Any:

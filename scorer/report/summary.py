@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scorer.records import OrderEffect
 from scorer.report.run_files import Run
-from scorer.report.words import STATUS_WORDS, count, duration, listed, metric_name, moment, number, plain, plural
+from scorer.report.words import (
+    STATUS_WORDS,
+    count,
+    duration,
+    listed,
+    metric_name,
+    moment,
+    number,
+    order_words,
+    plain,
+    plural,
+)
 
 INTERVAL_WORDS = {
     "cluster bootstrap": (
@@ -86,6 +98,10 @@ class Made:
     inputs: tuple[dict[str, Any], ...]
     judges: tuple[dict[str, Any], ...]
     rubric: dict[str, Any]
+    further: tuple[dict[str, Any], ...]
+    """Further rubrics, each with the judge that judged by it."""
+    orders: tuple[str, ...]
+    """What the order of the classes did, a sentence per judge."""
     settings: tuple[tuple[str, str], ...]
     level: str
     intervals: str
@@ -94,6 +110,7 @@ class Made:
 def made_how(run: Run) -> Made:
     """Everything that somebody who repeats the run needs."""
     manifest = run.manifest
+    effects = [OrderEffect(**e) for e in manifest.get("order_effects", ())]
     settings = [
         ("Scored", moment(str(manifest["created"]))),
         ("Wall time", duration(manifest.get("wall_seconds"))),
@@ -106,6 +123,8 @@ def made_how(run: Run) -> Made:
         inputs=tuple(manifest["inputs"]),
         judges=tuple(manifest["judges"]),
         rubric=manifest["rubric"],
+        further=tuple(manifest.get("also", ())),
+        orders=tuple(order_words(int(manifest.get("options", {}).get("debias", 1)), effects)),
         settings=tuple(settings),
         level=listed(sorted({f"{100 * e.level:g} %" for e in run.scores})) or "95 %",
         intervals=_interval_words(run),

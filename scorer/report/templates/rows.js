@@ -80,6 +80,12 @@ function responseRows(data) {
       const words = [`✗ ${data.outcome.wrong}`, `✓ ${data.outcome.right}`, `≠ ${data.outcome.other}`][verdict.right];
       cell.append(make("span", `outcome ${["wrong", "right", "other"][verdict.right]}`, words));
     }
+    data.facets.forEach((facet, f) => {
+      if (!facet.judged) return;
+      const line = make("span", "meta", `${facet.title.toLowerCase()}: `);
+      line.append(make("b", "", isolated(facet.values[row.facets[f]])));
+      cell.append(line);
+    });
     cell.append(...references(row));
     if (row.verdicts.length > 1 && disagree(row)) cell.append(make("span", "meta", "judges disagree"));
     return cell;
