@@ -83,7 +83,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         r"got 2 of 3 weight files; model-00002-of-00003\.safetensors is missing",
     ),
     "half a copy": (lambda f: cut(f / "model.safetensors"), r"has [\d,]+ bytes where its header says [\d,]+"),
-    "an empty file": (lambda f: os.truncate(f / "model.safetensors", 0), r"has 0 bytes and no whole safetensors header"),
+    "an empty file": (
+        lambda f: os.truncate(f / "model.safetensors", 0),
+        r"has 0 bytes and no whole safetensors header",
+    ),
     "a pointer": (
         lambda f: (f / "model.safetensors").write_text("version 1\noid sha256:0123456789abcdef\nsize 4\n"),
         r"model\.safetensors: has 45 bytes and no whole safetensors header",
