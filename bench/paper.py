@@ -34,11 +34,11 @@ def make(setup: Setup) -> Table:
         f"query, response and question come to {_CHARACTERS * rest:,.0f} on average ({source}). Assumptions: "
         f"{_CHARACTERS} characters a token; 2 floating-point operations per parameter and token for {_PARAMETERS:.0e} "
         "parameters, attention left out; one token written, whose cost is left out too; "
-        f"{_PEAK / 1e12:.0f} TFLOP/s as the most that dense bfloat16 matrix products reach on an H200, and "
+        f"{_PEAK / 1e12:.0f} TFLOP/s as the peak of dense bfloat16 matrix products on an H200, and "
         f"{_REACHED:.0%} of it as what serving reaches. Loading the model (14 GB in bfloat16) and starting the server "
         "come on top, mostly a minute or two.",
     ]
-    header = ["3,600 responses, 7B judge, one H200", "tokens read", "PFLOP", "seconds at the most", "seconds at 40 %"]
+    header = ["3,600 responses, 7B judge, one H200", "tokens read", "PFLOP", "seconds at peak", "seconds at 40 %"]
     return Table("On paper", header, rows, notes)
 
 
