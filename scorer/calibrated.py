@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 
 from scorer.assets import text_sha256
+from scorer.calibration.belonging import COMPOSITE
 from scorer.calibration.calibrators import load
 from scorer.calibration.choosing import choose
 from scorer.calibration.saved import SavedCalibration, calibration_file, write_calibration
 from scorer.errors import CalibrationError
-from scorer.labelled import attach, choose_annotator, refuse_other_rubric
+from scorer.labelled import LabelledRun, load_labelled_run
 from scorer.metrics import CLUSTER
-from scorer.references import load_references
-from scorer.rubrics import Rubric, rubric_from_record
-from scorer.run_folder import VERDICTS, load_run, write_text
+from scorer.rubrics import Rubric
+from scorer.run_folder import write_text
 from scorer.stats.cross_fitting import cross_fitted
 
 FEWEST_LABELS = 20
@@ -41,17 +41,15 @@ def calibrate(
 
     Raises a ScorerError where the labels do not fit the run, or where no judge could be calibrated.
     """
-    manifest = load_run(run)
-    rubric = rubric_from_record(manifest["rubric"])
-    labels = choose_annotator(load_references(references), annotator)
-    refuse_other_rubric(labels, rubric.name, rubric.class_ids)
-    digest = reference_digest(labels)
-    verdicts = pl.read_parquet(run / VERDICTS)
+    found = load_labelled_run(run, references, annotator)
     results = []
-    for judge in manifest["judges"]:
-        mine = verdicts.filter(pl.col("judge") == judge["name"])
-        say(f"{judge['name']}: comparing candidates by cross-validated log loss")
-        results.append(_fit(judge["name"], judge["fingerprint"], rubric, digest, mine, labels, seed))
+    for judge in found.manifest["judges"]:
+        name = judge["name"]
+        if name in COMPOSITE:
+            results.append(Fitted(name, None, "is made of other judges; calibrate those"))
+            continue
+        say(f"{name}: comparing candidates by cross-validated log loss")
+        results.append(_fit(found, name, judge["fingerprint"], seed))
     if not any(r.saved for r in results):
         raise CalibrationError("; ".join(f"{r.judge}: {r.reason}" for r in results) + ".")
     for r in results:
@@ -71,23 +69,27 @@ def reference_digest(labels: pl.DataFrame) -> str:
     return text_sha256(rows.write_csv())
 
 
-def _fit(
-    judge: str, fingerprint: str, rubric: Rubric, digest: str, verdicts: pl.DataFrame, labels: pl.DataFrame, seed: int
-) -> Fitted:
-    joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal").with_columns(cluster=CLUSTER)
+def too_few(truth: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str | None:
+    """Why labels (n,), true where flagged, are too few to fit anything; None where they are enough."""
+    if min(truth.sum(), (~truth).sum()) >= FEWEST_LABELS:
+        return None
+    return (
+        f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
+        "of each; label more with `scorer reference sample`"
+    )
+
+
+def _fit(found: LabelledRun, judge: str, fingerprint: str, seed: int) -> Fitted:
+    rubric = found.rubric
+    joined = found.judged_by(judge).with_columns(cluster=CLUSTER)
     used = joined.filter(pl.col("truth").is_not_null(), pl.col("p_flagged").is_not_null())
     if not len(used):
         some = joined["truth"].is_not_null().any()
         reason = "gives no probabilities to calibrate" if some else "no label belongs to a response of this run"
         return Fitted(judge, None, reason)
     truth = used["truth"].is_in(sorted(rubric.flagged_ids)).to_numpy()
-    if min(truth.sum(), (~truth).sum()) < FEWEST_LABELS:
-        return Fitted(
-            judge,
-            None,
-            f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
-            "of each; label more with `scorer reference sample`",
-        )
+    if few := too_few(truth):
+        return Fitted(judge, None, few)
     rng = np.random.default_rng(seed)
     p = used["p_flagged"].to_numpy()
     _, fitted, table = choose(p, truth.astype(int), used["cluster"].to_numpy(), rng)
@@ -96,7 +98,7 @@ def _fit(
         judge_fingerprint=fingerprint,
         rubric=rubric.name,
         rubric_digest=rubric.digest,
-        reference_digest=digest,
+        reference_digest=reference_digest(found.labels),
         calibrator=fitted.to_json(),
         n=len(used),
         n_flagged=int(truth.sum()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from scorer.assets import file_sha256
+from scorer.cascaded import NAME as CASCADE
+from scorer.cascaded import cascade_record
 from scorer.errors import InputError, RunError
 from scorer.labelled import attach, choose_annotator, refuse_other_rubric
 from scorer.metrics import estimate
@@ -80,6 +82,14 @@ def read_labels(correction: Correction, rubric: Rubric) -> pl.DataFrame | None:
     return labels
 
 
+def check_labels(judges: Sequence[Mapping[str, Any]], labels: pl.DataFrame | None) -> None:
+    """Raise CalibrationError where a judge of the manifest's records cannot be corrected by these labels."""
+    if labels is not None and any("stack" in j.get("made_of", {}) for j in judges):
+        from scorer.stacked import refuse_unfitted_correction
+
+        refuse_unfitted_correction(judges, labels)
+
+
 def finish(
     folder: RunFolder, manifest: dict[str, Any], rubric: Rubric, correction: Correction, labels: pl.DataFrame | None
 ) -> ScoredRun:
@@ -90,6 +100,7 @@ def finish(
     seed = int(manifest["seed"])
     estimates = estimate(pl.scan_parquet(folder / VERDICTS), rubric, seed)
     n_labels = 0
+    verdicts = None
     if labels is not None:
         verdicts = _with_labels(pl.read_parquet(folder / VERDICTS), labels, manifest, rubric, seed)
         n_labels = int(verdicts.filter(pl.col("judge") == verdicts["judge"][0])["truth"].is_not_null().sum())
@@ -108,6 +119,7 @@ def finish(
         "references": [{"path": str(p), "sha256": file_sha256(p)} for p in correction.references],
         "annotator": None if labels is None else labels["annotator"][0],
         "n_labels": n_labels,
+        "cascade": _cascade(folder, manifest, rubric, labels, verdicts),
     }
     _write_scores(folder, estimates)
     write_json(folder / MANIFEST, manifest)
@@ -121,6 +133,7 @@ def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> S
     manifest = load_run(run)
     rubric = rubric_from_record(manifest["rubric"])
     labels = read_labels(correction, rubric)
+    check_labels(manifest["judges"], labels)
     folder = RunFolder(run)
     with folder.claimed():
         say("computing scores and intervals")
@@ -136,15 +149,43 @@ def _with_labels(
 
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
     digest = reference_digest(labels)
+    made_of = {j["name"]: j["made_of"] for j in manifest["judges"] if "made_of" in j}
     parts = []
     for judge in verdicts["judge"].unique(maintain_order=True):
         mine = joined.filter(pl.col("judge") == judge)
         record = manifest.get("calibrations", {}).get(judge)
         if record is not None and record["reference_digest"] == digest:
             mine = cross_fit(mine, SavedCalibration(**record), rubric, seed)
+        elif made_of.get(judge, {}).get("stack", {}).get("reference_digest") == digest:
+            from scorer.stacked import cross_fit_stack
+
+            mine = cross_fit_stack(joined, rubric, seed)
         parts.append(mine)
-    decided = "p_calibrated" if "p_calibrated" in joined.columns else "p_flagged"
-    return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
+    together = pl.concat(parts, how="diagonal")
+    decided = "p_calibrated" if "p_calibrated" in together.columns else "p_flagged"
+    return together.with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
+
+
+def _cascade(
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    rubric: Rubric,
+    labels: pl.DataFrame | None,
+    labelled: pl.DataFrame | None,
+) -> dict[str, Any] | None:
+    """What the cascade did, None in a run without one; `labelled` are the verdicts with their labels."""
+    made_of = next((j["made_of"] for j in manifest["judges"] if j["name"] == CASCADE), None)
+    if made_of is None:
+        return None
+    mine = pl.col("judge") == CASCADE
+    digest = None
+    if labels is None or labelled is None:
+        rows = pl.scan_parquet(folder / VERDICTS).filter(mine).select("decided_by", "status").collect()
+    else:
+        from scorer.calibrated import reference_digest
+
+        rows, digest = labelled.filter(mine), reference_digest(labels)
+    return cascade_record(rows, made_of, rubric, int(manifest["seed"]), digest)
 
 
 def _write_scores(folder: RunFolder, estimates: list[Estimate]) -> None:
