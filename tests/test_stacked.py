@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from composites import by_words, certificate, save_certificate
 from scripted_server import Scripted, scripted
 
-from scorer.calibrated import reference_digest
+from scorer.calibrated import response_keys
 from scorer.calibration.saved import load_calibrations
 from scorer.calibration.stack import load_stack
 from scorer.cascaded import SAME_LABELS, cascade_record
@@ -221,7 +221,9 @@ def test_a_cascades_run_records_who_decided_and_how_far_labels_agree(world: Worl
     # a threshold in the middle, as if these very labels had certified it
     p = pl.read_parquet(world.run / VERDICTS).filter(pl.col("judge") == "embedding")["p_flagged"].to_numpy()
     middle = float(np.median(np.maximum(p, 1 - p)))
-    saved = certificate(middle, reference_digest=reference_digest(load_references([world.labels])))
+    judged = pl.read_parquet(world.run / VERDICTS).filter(pl.col("judge") == "embedding")
+    first = judged.filter(pl.col("item_id").is_in(load_references([world.labels])["item_id"].head(60).to_list()))
+    saved = certificate(middle, fitted_on=tuple(response_keys(first)))
     save_certificate(tmp_path / "c", saved)
     asked = len(world.server.asked())
     run = world.score(tmp_path / "run", "cascade", calibration=tmp_path / "c", correction=Correction((world.labels,)))
@@ -273,8 +275,8 @@ def test_agreement_by_region_weighs_labels_by_their_chance() -> None:
             "probability": [0.1, 0.1, 0.5, 0.5, None],
         }
     )
-    made_of = {"parts": {"embedding": "f", "vllm": "g"}, "certificate": {"reference_digest": "d"}}
-    found = cascade_record(rows, made_of, XSTEST, 0, "e")
+    made_of = {"parts": {"embedding": "f", "vllm": "g"}, "certificate": {}}
+    found = cascade_record(rows, made_of, XSTEST, 0, same_labels=False)
     assert found["agreement"]["embedding"]["value"] == pytest.approx(14 / 24)
     assert (found["agreement"]["embedding"]["n"], found["agreement"]["embedding"]["agreements"]) == (4, 3)
     assert found["agreement"]["vllm"]["value"] is None
