@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from scorer.asked import ScoreOptions
 from scorer.calibrated import apply_calibrations, calibrate, cross_fit, reference_digest
 from scorer.calibration.saved import SavedCalibration, load_calibrations
 from scorer.cli import cli
@@ -18,7 +19,7 @@ from scorer.corrected import LABELS_ONLY
 from scorer.errors import CalibrationError, InputError, RunError
 from scorer.finish import Correction, _with_labels, refinish
 from scorer.judges import JudgeOptions
-from scorer.pipeline import ScoreOptions, score
+from scorer.pipeline import score
 from scorer.records import Reference
 from scorer.references import load_references, reference_frame, save_references
 from scorer.rubrics import load_rubric

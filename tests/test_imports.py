@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("pipeline", "agreement", "training", "doctor"),
+    ("panel", "run_record"),
+    ("asked",),
     ("finish",),
     ("judge_stage", "certified", "stacked"),
     ("report", "cascaded", "calibrated", "corrected", "crossed", "explaining"),

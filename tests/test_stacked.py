@@ -15,15 +15,16 @@ from click.testing import CliRunner
 from composites import by_words, certificate, save_certificate
 from scripted_server import Scripted, scripted
 
+from scorer.asked import ScoreOptions
 from scorer.calibrated import response_keys
 from scorer.calibration.saved import load_calibrations
 from scorer.calibration.stack import load_stack
 from scorer.cascaded import SAME_LABELS, cascade_record
 from scorer.cli import cli
 from scorer.errors import CalibrationError
-from scorer.finish import Correction, refinish
+from scorer.finish import Correction, ScoredRun, refinish
 from scorer.judges import JudgeOptions
-from scorer.pipeline import ScoredRun, ScoreOptions, score
+from scorer.pipeline import score
 from scorer.records import Reference
 from scorer.references import load_references, reference_frame, save_references
 from scorer.rubrics import load_rubric

@@ -73,11 +73,12 @@ def command(
     INPUTS are JSONL, CSV, Parquet or XLSX files with the columns query and response (and expects, for SRA), XSTest
     completions, or the sheets that VSCBench's collection scripts write.
     """
+    from scorer.asked import ScoreOptions
     from scorer.cli._progress import TerminalProgress
     from scorer.cli._tables import print_headline
     from scorer.finish import Correction
     from scorer.judges import JudgeOptions
-    from scorer.pipeline import ScoreOptions, score
+    from scorer.pipeline import score
 
     run = score(
         ScoreOptions(

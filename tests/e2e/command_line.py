@@ -19,7 +19,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scorer.pipeline import ScoredRun, ScoreOptions, score
+from scorer.asked import ScoreOptions
+from scorer.finish import ScoredRun
+from scorer.pipeline import score
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = (sys.executable, str(ROOT / "cli.py"))

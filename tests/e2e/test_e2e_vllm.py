@@ -19,8 +19,9 @@ from processes import HANGING, below, left, until
 from test_e2e_kill import _assert_whole, _kept
 from tiny_model import QUICK_START
 
+from scorer.asked import ScoreOptions
 from scorer.endpoint import client
-from scorer.pipeline import ScoreOptions, score
+from scorer.pipeline import score
 from scorer.served_model import ServerOptions
 from scorer.serving.server import LocalServer
 

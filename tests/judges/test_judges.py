@@ -127,9 +127,7 @@ def test_every_judge_has_a_summary(name: str) -> None:
 
 
 def test_an_unknown_judge_is_refused() -> None:
-    with pytest.raises(
-        JudgeError, match=f"expected one of {', '.join(judge_names())}"
-    ):
+    with pytest.raises(JudgeError, match=f"expected one of {', '.join(judge_names())}"):
         build_judge("oracle", load_rubric("vscbench"), JudgeOptions())
 
 

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from scorer.asked import ScoreOptions
 from scorer.cli import cli
-from scorer.pipeline import ScoreOptions, score
+from scorer.pipeline import score
 from scorer.rubrics import Rubric, load_rubric
 
 Command = Callable[..., Result]
