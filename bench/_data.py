@@ -41,7 +41,8 @@ class Setup:
         """The judge's server. Raises SkippedError where no model is named."""
         if self.judge_model is None:
             raise SkippedError("it needs an open-weight model; name its folder with --judge-model")
-        return ServerOptions(model=self.judge_model, python=self.vllm_python, args=("--max-model-len", "4096"))
+        args = ("--max-model-len", "4096")
+        return ServerOptions(model=self.judge_model, python=self.vllm_python, args=args, in_flight=64, timeout=3600)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def make(setup: Setup) -> Table:
         verdicts = dict(judge.judge(responses))
         took = time.perf_counter() - began
         scored = sum(v.status == "ok" for v in verdicts.values())
-        rows.append(_line("one token, 256 requests in flight", took, len(responses), len(responses), scored))
+        rows.append(_line("one token, 64 at once", took, len(responses), len(responses), scored))
     slowest = float(rows[0][1])
     rows = [[*row, f"{float(row[1]) / slowest:.1f}"] for row in rows]
     name = setup.judge_model.name if setup.judge_model else ""
