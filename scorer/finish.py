@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from scorer.assets import file_sha256
+from scorer.cascaded import NAME as CASCADE
+from scorer.cascaded import cascade_record
 from scorer.class_orders import order_effects
 from scorer.crossed import cross
 from scorer.errors import InputError, RunError
@@ -93,6 +95,14 @@ def read_labels(correction: Correction, rubric: Rubric) -> pl.DataFrame | None:
     return labels
 
 
+def check_labels(judges: Sequence[Mapping[str, Any]], labels: pl.DataFrame | None) -> None:
+    """Raise CalibrationError where a judge of the manifest's records cannot be corrected by these labels."""
+    if labels is not None and any("stack" in j.get("made_of", {}) for j in judges):
+        from scorer.stacked import refuse_unfitted_correction
+
+        refuse_unfitted_correction(judges, labels.drop_nulls(["target", "method"]))
+
+
 def finish(
     folder: RunFolder, manifest: dict[str, Any], rubric: Rubric, correction: Correction, labels: pl.DataFrame | None
 ) -> ScoredRun:
@@ -105,6 +115,7 @@ def finish(
     judged = pl.scan_parquet(folder / VERDICTS)
     estimates = estimate(judged, rubric, seed) if rubric.sra else []
     n_labels, label_notes = 0, []
+    verdicts = None
     if labels is not None:
         verdicts = _with_labels(pl.read_parquet(folder / VERDICTS), labels, manifest, rubric, seed)
         used = verdicts.filter(pl.col("judge") == verdicts["judge"][0], pl.col("truth").is_not_null())
@@ -120,6 +131,7 @@ def finish(
         "n_labels": n_labels,
         "label_notes": label_notes,
         "order_effects": [asdict(e) for e in order_effects(judged, manifest["options"].get("debias", 1))],
+        "cascade": _cascade(folder, manifest, rubric, verdicts),
     }
     _write_rows(folder, SCORES_CSV, SCORES_JSON, Estimate, estimates)
     further = [rubric_from_record(record["rubric"]) for record in manifest.get("also", ())]
@@ -166,6 +178,7 @@ def refinish(run: Path, correction: Correction, say: Callable[[str], None]) -> S
     manifest = load_run(run)
     rubric = rubric_from_record(manifest["rubric"])
     labels = read_labels(correction, rubric)
+    check_labels(manifest["judges"], labels)
     folder = RunFolder(run)
     with folder.claimed():
         say("computing scores and intervals")
@@ -180,6 +193,7 @@ def _with_labels(
     from scorer.calibration.saved import SavedCalibration
 
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
+    made_of = {j["name"]: j["made_of"] for j in manifest["judges"] if "made_of" in j}
     parts = []
     for judge in verdicts["judge"].unique(maintain_order=True):
         mine = joined.filter(pl.col("judge") == judge)
@@ -188,9 +202,39 @@ def _with_labels(
             saved = SavedCalibration(**record)
             if response_keys(mine.filter(pl.col("truth").is_not_null())).is_in(saved.fitted_on).any():
                 mine = cross_fit(mine, saved, rubric, seed)
+        elif "stack" in made_of.get(judge, {}):
+            from scorer.stacked import cross_fit_stack, fitted_by, refuse_unfitted_correction
+
+            used = mine.filter(pl.col("truth").is_not_null())
+            refuse_unfitted_correction(manifest["judges"], used)
+            if fitted_by(made_of[judge], used):
+                mine = cross_fit_stack(joined, rubric, seed)
         parts.append(mine)
-    decided = "p_calibrated" if "p_calibrated" in joined.columns else "p_flagged"
-    return pl.concat(parts).with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
+    together = pl.concat(parts, how="diagonal")
+    decided = "p_calibrated" if "p_calibrated" in together.columns else "p_flagged"
+    return together.with_columns(p_decided=pl.coalesce(decided, "p_flagged"))
+
+
+def _cascade(
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    rubric: Rubric,
+    labelled: pl.DataFrame | None,
+) -> dict[str, Any] | None:
+    """What the cascade did, None in a run without one; `labelled` are the verdicts with their labels."""
+    made_of = next((j["made_of"] for j in manifest["judges"] if j["name"] == CASCADE), None)
+    if made_of is None:
+        return None
+    mine = pl.col("judge") == CASCADE
+    if labelled is None:
+        rows = pl.scan_parquet(folder / VERDICTS).filter(mine).select("decided_by", "status").collect()
+        return cascade_record(rows, made_of, rubric, int(manifest["seed"]))
+    from scorer.calibrated import response_keys
+
+    rows = labelled.filter(mine)
+    used = response_keys(rows.filter(pl.col("truth").is_not_null()))
+    same = bool(used.is_in(list(made_of["certificate"]["fitted_on"])).any())
+    return cascade_record(rows, made_of, rubric, int(manifest["seed"]), same_labels=same)
 
 
 def _write_rows(

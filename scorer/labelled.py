@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from scorer.errors import InputError
+from scorer.references import load_references
+from scorer.rubrics import Rubric, rubric_from_record
+from scorer.run_folder import VERDICTS, load_run
 
 _KEYS = ("item_id", "target", "method")
 FINAL = "final"
 """The annotator that stands for what several agreed on, as XSTest names it."""
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A complete run and one annotator's labels under its rubric."""
+
+    manifest: dict[str, Any]
+    rubric: Rubric
+    verdicts: pl.DataFrame
+    labels: pl.DataFrame
+
+    def judged_by(self, judge: str) -> pl.DataFrame:
+        """A judge's verdicts with the columns `truth` and `probability` (see `attach`)."""
+        mine = self.verdicts.filter(pl.col("judge") == judge)
+        return pl.concat([mine, attach(mine, self.labels)], how="horizontal")
+
+    def fingerprint(self, judge: str) -> str | None:
+        """The judge's fingerprint, None where it did not judge this run."""
+        return next((str(j["fingerprint"]) for j in self.manifest["judges"] if j["name"] == judge), None)
+
+
+def load_labelled_run(run: Path, references: Sequence[Path], annotator: str | None) -> LabelledRun:
+    """Read both. Raises a ScorerError where the run is not complete or the labels are not of its rubric."""
+    manifest = load_run(run)
+    rubric = rubric_from_record(manifest["rubric"])
+    labels = choose_annotator(load_references(references), annotator)
+    refuse_other_rubric(labels, rubric.name, rubric.class_ids)
+    return LabelledRun(manifest, rubric, pl.read_parquet(run / VERDICTS), labels)
 
 
 def choose_annotator(references: pl.DataFrame, annotator: str | None) -> pl.DataFrame:

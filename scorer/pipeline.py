@@ -15,10 +15,10 @@ from scorer import __version__
 from scorer.assets import file_sha256
 from scorer.cache import default_cache_folder
 from scorer.errors import CalibrationError, InputError, RunError
-from scorer.finish import Correction, ScoredRun, check_correction, finish, read_labels
+from scorer.finish import Correction, ScoredRun, check_correction, check_labels, finish, read_labels
 from scorer.ingest import Ingested, ingest
 from scorer.judge_stage import Panel, judge_parts
-from scorer.judges import Judge, JudgeOptions, build_judge, judge_summary
+from scorer.judges import Fitted, Judge, JudgeOptions, build_judge, judge_summary
 from scorer.judging import JudgeCounts
 from scorer.prompting.prompt import most_orders
 from scorer.rubrics import Rubric, load_rubric
@@ -102,6 +102,7 @@ def _score(options: ScoreOptions, judge_options: JudgeOptions, progress: Progres
     judges = panel.judges
     check_correction(options.correction)
     labels = read_labels(options.correction, rubric)
+    check_labels([_judge_record(j) for j in judges], labels)
     inputs = _readable(options.inputs)
     folder = RunFolder(options.out)
     _refuse_own_outputs(folder, inputs)
@@ -230,9 +231,9 @@ def _calibrations(options: ScoreOptions, judges: list[Judge]) -> dict[str, Saved
 
     found = load_calibrations(options.calibration)
     mine = {j.name: found[j.name] for j in judges if j.name in found}
-    if not mine:
+    if not mine and not any(isinstance(j, Fitted) for j in judges):
         raise CalibrationError(
-            f"{options.calibration}: holds calibrations of {', '.join(found)}; expected one of "
+            f"{options.calibration}: holds calibrations of {', '.join(found) or 'no single judge'}; expected one of "
             f"{', '.join(j.name for j in judges)}; fit one with `scorer calibrate`."
         )
     for judge in judges:
@@ -313,7 +314,8 @@ def _manifest(
 
 
 def _judge_record(judge: Judge) -> dict[str, Any]:
-    return {"name": judge.name, "summary": judge_summary(judge.name), "fingerprint": judge.fingerprint}
+    record = {"name": judge.name, "summary": judge_summary(judge.name), "fingerprint": judge.fingerprint}
+    return record | ({"made_of": judge.made_of()} if isinstance(judge, Fitted) else {})
 
 
 def _rubric_record(rubric: Rubric) -> dict[str, Any]:

@@ -158,9 +158,14 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
+def as_json(value: object) -> str:
+    """JSON that a person can read; NaN is refused."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: object) -> None:
-    """Write JSON whole, readable by a person; NaN is refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write JSON whole."""
+    write_text(path, as_json(value))
 
 
 def write_parts(path: Path, parts: list[Path]) -> None:

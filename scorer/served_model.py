@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from scorer.serving.server import LocalServer
 
 _NAME = "judge"
+_ARGS = ("--generation-config", "vllm")
+"""A model folder's own sampling settings, such as a penalty for repetition, would bend the probabilities."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[S
     from scorer.serving.server import LocalServer
 
     assert options.model is not None
-    with LocalServer(options.model, python=options.python, served_name=_NAME, args=options.args, say=say) as server:
+    with LocalServer(
+        options.model, python=options.python, served_name=_NAME, args=(*_ARGS, *options.args), say=say
+    ) as server:
         own = OwnServer(server, say)
         yield ServedModel(own, partial(_identify_own, options, server), manner, say, options.images)
 

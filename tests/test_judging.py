@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,10 @@ from scorer import judging
 from scorer.cache import VerdictCache
 from scorer.errors import JudgeError
 from scorer.ingest import RESPONSE_SCHEMA
-from scorer.judging import MISSING, JudgeCounts, judge_part, verdict_frame
-from scorer.records import Verdict
+from scorer.judges import Judge
+from scorer.judging import MISSING, JudgeCounts, judge_part, remembering, verdict_frame
+from scorer.records import Response, Verdict
+from scorer.rubrics import Rubric
 
 
 @pytest.fixture
@@ -175,3 +178,61 @@ def test_the_columns_do_not_depend_on_what_the_verdicts_hold() -> None:
     full = verdict_frame(responses, [(FakeJudge(), [Verdict("ok", "0_SAFE", (1.0, 0.0, 0.0, 0.0), "e", "r")])])
     empty = verdict_frame(responses, [(FakeJudge(), [MISSING])])
     assert full.schema == empty.schema
+
+
+@dataclass(frozen=True)
+class Both:
+    """A judge of two parts: the second decides where the first does not flag."""
+
+    first: Judge
+    second: Judge
+    name: str = "both"
+    fingerprint: str = "both-1"
+    rubric: Rubric = VSCBENCH
+    taught_with: frozenset[str] = frozenset()
+
+    def with_parts(self, wrap: Callable[[Judge], Judge]) -> Both:
+        return replace(self, first=wrap(self.first), second=wrap(self.second))
+
+    def sees(self, response: Response) -> str:
+        return ""
+
+    def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
+        asked = []
+        for index, verdict in self.first.judge(responses):
+            if verdict.label == "0_SAFE":
+                yield index, verdict
+            else:
+                asked.append(index)
+        for place, verdict in self.second.judge([responses[i] for i in asked]):
+            yield asked[place], verdict
+
+
+@given(
+    texts=st.lists(st.sampled_from(["a", "bb", "long", "longer"]), max_size=12),
+    first_knows=st.lists(st.sampled_from(["a", "long"]), max_size=2),
+    second_knows=st.lists(st.sampled_from(["a", "bb"]), max_size=2),
+)
+@settings(max_examples=60, deadline=None)
+def test_parts_of_a_judge_are_not_asked_what_they_judged_before(
+    texts, first_knows, second_knows, tmp_path_factory
+) -> None:
+    """`by_length` flags what is longer than three: only the others are for the second part."""
+    with VerdictCache(tmp_path_factory.mktemp("cache") / "c.sqlite") as cache:
+        _judge(FakeJudge(fingerprint="one"), first_knows, cache)
+        _judge(FakeJudge(fingerprint="two"), second_knows, cache)
+        one, two = FakeJudge(fingerprint="one"), FakeJudge(fingerprint="two")
+        judge = remembering(Both(one, two), cache)
+        counts = JudgeCounts()
+        verdicts = judge_part(judge, [response(t) for t in texts], cache, counts, lambda _: None)
+        again = FakeJudge(fingerprint="two")
+        _judge(again, texts, cache)
+    assert [v.evidence for v in verdicts] == texts
+    assert sorted(one.asked) == sorted(set(texts) - set(first_knows))
+    assert sorted(two.asked) == sorted({t for t in texts if len(t) <= 3} - set(second_knows))
+    assert sorted(again.asked) == sorted({t for t in texts if len(t) > 3})
+
+
+def test_a_judge_without_parts_stays_as_it_is(cache: VerdictCache) -> None:
+    judge = FakeJudge()
+    assert remembering(judge, cache) is judge

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.assets import text_sha256
+from scorer.calibration.belonging import COMPOSITE, refuse_foreign
 from scorer.calibration.calibrators import load
 from scorer.errors import CalibrationError
 
@@ -49,18 +50,16 @@ class SavedCalibration:
 
     def belongs_to(self, judge: str, fingerprint: str, rubric: str, rubric_digest: str) -> None:
         """Raise CalibrationError where it was fitted for another judge or rubric."""
-        wanted = {
-            "judge": (self.judge, judge),
-            "version of the judge": (self.judge_fingerprint[:12], fingerprint[:12]),
-            "rubric": (self.rubric, rubric),
-            "version of the rubric": (self.rubric_digest[:12], rubric_digest[:12]),
-        }
-        for what, (fitted, here) in wanted.items():
-            if fitted != here:
-                raise CalibrationError(
-                    f"the calibration was fitted for another {what} (got {here}, expected {fitted}); fit one for this "
-                    "judge with `scorer calibrate`."
-                )
+        refuse_foreign(
+            "the calibration",
+            {
+                "judge": (self.judge, judge),
+                "version of the judge": (self.judge_fingerprint, fingerprint),
+                "rubric": (self.rubric, rubric),
+                "version of the rubric": (self.rubric_digest, rubric_digest),
+            },
+            "fit one for this judge with `scorer calibrate`",
+        )
 
 
 def write_calibration(saved: SavedCalibration) -> str:
@@ -77,7 +76,9 @@ def refuse_other_files(out: Path, fingerprints: dict[str, str], rubric_digest: s
     """Raise CalibrationError where `out` holds anything but calibrations of these judges by these labels."""
     if not out.is_dir() or not any(out.iterdir()):
         return
-    if foreign := sorted(p.name for p in out.iterdir() if p.suffix != ".json" or p.stem not in fingerprints):
+    if foreign := sorted(
+        p.name for p in out.iterdir() if p.suffix != ".json" or p.stem not in {*fingerprints, *COMPOSITE}
+    ):
         raise CalibrationError(
             f"{out}: got a folder with other files ({', '.join(foreign[:3])}); expected an empty or new one; choose "
             "another --out, or --force to write beside them."
@@ -92,7 +93,10 @@ def refuse_other_files(out: Path, fingerprints: dict[str, str], rubric_digest: s
 
 
 def load_calibrations(folder: Path) -> dict[str, SavedCalibration]:
-    """All calibrations of a folder by judge. Raises CalibrationError where there are none or one is broken."""
+    """All calibrations of a folder by judge; what belongs to a cascade or a stack is left to them.
+
+    Raises CalibrationError where the folder holds nothing, or where a calibration is broken.
+    """
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
         raise CalibrationError(
@@ -100,6 +104,8 @@ def load_calibrations(folder: Path) -> dict[str, SavedCalibration]:
         )
     found = {}
     for path in files:
+        if path.stem in COMPOSITE:
+            continue
         try:
             saved = SavedCalibration(**json.loads(path.read_text(encoding="utf-8")))
             load(saved.calibrator)

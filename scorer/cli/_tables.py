@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -65,7 +65,27 @@ def print_headline(run: ScoredRun) -> None:
     effects = [OrderEffect(**e) for e in run.manifest.get("order_effects", ())]
     for sentence in order_words(run.manifest.get("options", {}).get("debias", 1), effects):
         console.print(sentence, markup=False, soft_wrap=True)
+    if run.manifest.get("cascade"):
+        console.print(cascade_line(run.manifest["cascade"]), markup=False)
+        if run.manifest["cascade"]["note"]:
+            console.print(run.manifest["cascade"]["note"], markup=False)
     console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def cascade_line(done: dict[str, Any]) -> str:
+    """Who decided how much, and what certifies it: numbers of the manifest's entry `cascade`."""
+    certificate, decided = done["certificate"], done["decided"]
+    share = f" ({percent(done['escalated'] / decided)} %)" if decided else ""
+    said = f"cascade: {done['first']} decided {done['alone']} of {decided} alone; {done['second']} read "
+    said += f"{done['escalated']}{share}. "
+    region = next((t for t in reversed(certificate["tested"]) if t["passed"]), None)
+    if region is None:
+        return f"{said}Nothing is certified: {certificate['reason']}."
+    return (
+        f"{said}Certified alone: agreement on flagged of at least {percent(certificate['target'])} % at "
+        f"{100 * certificate['confidence']:g} % confidence (lower bound {percent(region['low'])} % from {region['n']} "
+        "labels)."
+    )
 
 
 def _without_value(rows: Headline) -> list[str]:

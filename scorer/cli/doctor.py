@@ -25,7 +25,7 @@ _WIDTH = 15
 @click.option("--judge-url", help="A server that runs already, as http://127.0.0.1:8000/v1.")
 @click.option("--allow-remote", is_flag=True, help="Let --judge-url be another machine.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Loopback port to serve the judge at, else any free one.")
-@click.option("--images", type=path_type, help="Folder of the images that the inputs name.")
+@click.option("--judge-images", "images", type=path_type, help="Folder of the images that the inputs name.")
 @click.option("--out", type=path_type, help="Folder of the run.")
 @click.option("--cache", type=path_type, help="Folder of the verdict cache, else the user's.")
 @click.option("--model", type=path_type, help="Folder of your own trained heads.")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scorer.doctor._model_files import INDEX, read_object, weight_map
-from scorer.doctor._safetensors import tensor_names
 from scorer.doctor.finding import Finding, fail, ok, size
 from scorer.doctor.plan import Plan
+from scorer.serving.safetensors_header import tensor_names
 
 _COPY = "copy the file again from the source and compare the hashes."
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "spiece.model")

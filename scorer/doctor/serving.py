@@ -6,15 +6,16 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from scorer.doctor.finding import Finding, fail, ok, warn
 from scorer.doctor.plan import Plan
+from scorer.endpoint.address import is_loopback
+from scorer.errors import ServerError
+from scorer.serving.environment import default_python
 
 _LOOPBACK = "127.0.0.1"
 _URL_TIMEOUT = 5
@@ -38,7 +39,11 @@ def vllm_python(plan: Plan) -> Iterator[Finding]:
     """The interpreter that will serve the judge has vLLM; asked for versions in a process of its own, no import."""
     if plan.vllm_python is None and not plan.starts_server:
         return
-    named = str(plan.vllm_python or sys.executable)
+    try:
+        named = str(plan.vllm_python or default_python())
+    except ServerError as error:
+        yield fail("vllm", str(error).rstrip("."), _SET_UP)
+        return
     program = shutil.which(named)
     if program is None:
         yield fail("vllm", f"{named}: no program that can be started", _SET_UP)
@@ -110,14 +115,6 @@ def judge_url(plan: Plan) -> Iterator[Finding]:
         yield fail("judge url", f"{url.hostname} is not this machine; nothing was sent", fix)
     else:
         yield _asked(plan.judge_url, url)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host of a URL is this very machine, told without asking any name server."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _split(text: str) -> SplitResult:

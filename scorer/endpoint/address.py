@@ -17,7 +17,7 @@ def checked_url(url: str, *, allow_remote: bool) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ServerError(f"got --judge-url {url!r}; expected a URL such as http://127.0.0.1:8000/v1.")
-    if not allow_remote and not _is_loopback(parts.hostname):
+    if not allow_remote and not is_loopback(parts.hostname):
         raise ServerError(
             f"got --judge-url {url!r}, which is not on this machine; responses would leave it; add --allow-remote if "
             "that is meant."
@@ -25,7 +25,8 @@ def checked_url(url: str, *, allow_remote: bool) -> str:
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this very machine, told without asking any name server."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from scorer.errors import JudgeError
 from scorer.records import Response, Verdict
@@ -44,6 +44,15 @@ class Judge(Protocol):
 
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """Judge all responses; each index in `range(len(responses))` comes exactly once."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A judge that takes what it needs from the folder that `scorer calibrate` wrote."""
+
+    def made_of(self) -> dict[str, Any]:
+        """For the manifest: `parts`, the judges behind it with their fingerprints, and what was fitted to labels."""
         ...
 
 

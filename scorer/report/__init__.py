@@ -4,6 +4,7 @@ run_files.py   what stands in the run folder, read once
 words.py       percentages, intervals, dates and sentences in plain English
 correction.py  what reference labels make of it, every estimator side by side
 further.py     shares by further rubrics, and their labels
+cascade.py     who decided how much in a cascade, and what certifies it
 headline.py    one line per target, method and judge
 scatter.py     geometry of the SRAs-against-SRAu figure; labels.py keeps its labels apart
 heatmap.py     category by channel, as data for the page
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scorer.report.cascade import cascade
 from scorer.report.correction import correction
 from scorer.report.explorer import embed_responses
 from scorer.report.further import further_tables
@@ -56,6 +58,7 @@ def render_report(run: Run) -> str:
             "scatters": [draw_scatter(lines, WIDE), draw_scatter(lines, NARROW)],
             "heat": heat,
             "corrected": correction(run),
+            "cascade": cascade(run),
             "counts": None if run.scores else label_counts(run),
             "furthers": further_tables(run),
             "embedded": embedded,

@@ -2,7 +2,7 @@
 
 Adds to the payload that `explorer.py` describes:
     references  [name]; a row's eighth entry holds the class each of them gave, null where it gave none
-    worst       words for the order by a verdict's ninth entry, how wrong it was (0-1)
+    worst       words for the order by a verdict's eleventh entry, how wrong it was (0-1)
     outcome     `other`: words for right = 2, where only the classes differ
 """
 
@@ -112,8 +112,8 @@ def _unanimity(labels: Mapping[str, str]) -> str:
 
 def _judged(verdict: list[Any], differs: str | None, error: float | None) -> list[Any]:
     """A verdict beside the reference instead of beside what was expected, with how wrong it is."""
-    status, label, p, flagged, _, probabilities, evidence, reason = verdict
+    status, label, p, flagged, _, probabilities, *texts = verdict
     right = None if status != "ok" else {"flagged": 0, "class": 2, None: 1}[differs]
     if error is None:  # without a probability: wrong before right, and these in the run's order
         error = {0: 1.0, 2: 0.5}.get(-1 if right is None else right, 0.0)
-    return [status, label, p, flagged, right, probabilities, evidence, reason, round(error, 4)]
+    return [status, label, p, flagged, right, probabilities, *texts, round(error, 4)]

@@ -9,7 +9,8 @@ The payload's shape, which explorer.js reads and another report may fill in its 
     outcome   {title, right, wrong}             what a verdict's `right` means
     queries   [text]                            each query once
     rows      [[number, item id, facet positions, query position, response, characters cut off, verdicts]]
-    verdict   [status, label, p_flagged, flagged, right, class probabilities, evidence, reason], one per judge
+    verdict   [status, label, p_flagged, flagged, right, class probabilities, evidence, reason, note, who
+               decided], one per judge
 """
 
 from __future__ import annotations
@@ -149,6 +150,8 @@ def verdict_rows(run: Run, judge: str, chosen: pl.Series) -> list[list[Any]]:
                 None if None in classes else classes,
                 row.get("evidence"),
                 row.get("reason"),
+                row.get("note"),
+                row.get("decided_by"),
             ]
         )
     return result

@@ -60,13 +60,19 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(f"{arguments[0]}: cannot be started ({error.strerror})", flush=True)
         return 127
-    while command.code is None and not ended:
+    reason = ""
+    while not reason:
         ready, _, _ = select.select([0, woken], [], [])
-        if 0 in ready and not os.read(0, 1024):
-            break
         if woken in ready:
             os.read(woken, 1024)
         command.reap()
+        if command.code is not None:
+            reason = f"the server's process ended with code {command.code}"
+        elif ended:
+            reason = f"got signal {ended[0]}"
+        elif 0 in ready and not os.read(0, 1024):
+            reason = "the scorer closed the server or is gone"
+    print(f"guard: {reason}; ending what is left", flush=True)
     _end_all(command)
     code = command.code if command.code is not None else -signal.SIGKILL
     return code if code >= 0 else 128 - code

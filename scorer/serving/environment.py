@@ -82,6 +82,8 @@ def server_environment(*, cpu: bool = False) -> dict[str, str]:
         # addresses at which vLLM's own processes meet; without these it asks the system for one that others can reach
         "VLLM_HOST_IP": "127.0.0.1",
         "GLOO_SOCKET_IFNAME": "lo",
+        # seconds; vLLM's 5 are as many as httpx's, so that a request could go out on a connection just being closed
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "75",
         **os.environ,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",

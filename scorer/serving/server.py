@@ -221,7 +221,16 @@ class LocalServer:
         with suppress(subprocess.TimeoutExpired):
             guard.wait(_STOP_SECONDS)
         if guard.poll() is None or guard.returncode < 0:
-            # a guard that was killed itself, or hangs: its session's group is vLLM's, too
-            with suppress(ProcessLookupError):
-                os.killpg(guard.pid, signal.SIGKILL)
+            _end_group(guard.pid)  # a guard that hangs or was killed itself
             guard.wait()
+
+
+def _end_group(group: int) -> None:
+    """End the processes of a group: those of a server whose guard does it no more."""
+    deadline = time.monotonic() + _guard.GRACE_SECONDS
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(_POLL_SECONDS)
+        os.killpg(group, signal.SIGKILL)

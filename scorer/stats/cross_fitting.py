@@ -24,13 +24,14 @@ def cross_fitted(
 ) -> Floats:
     """Probabilities (n,) from calibrators of which none was fitted on a label of the response's own cluster.
 
-    `calibrator` is a scikit-learn classifier on `p` (n,) as one column; `truth` (n,) is 0 or 1, NaN where there is no
+    `calibrator` is a scikit-learn classifier on `p`, (n,) or (n, judges); `truth` (n,) is 0 or 1, NaN where there is no
     label; `cluster` (n,) any ids. Clusters without a label get the mean over the folds' calibrators. Where the labels
-    of the other folds are all of one class nothing can be fitted, and `p` itself stands in. Source: Zrnic & Candes
-    (2024), "Cross-prediction-powered inference", PNAS 121 (15). Raises ValueError where fewer than two clusters have
-    labels.
+    of the other folds are all of one class nothing can be fitted, and `p` itself (the judges' mean) stands in. Source:
+    Zrnic & Candes (2024), "Cross-prediction-powered inference", PNAS 121 (15). Raises ValueError where fewer than two
+    clusters have labels.
     """
-    column, y = np.asarray(p, dtype=float).reshape(-1, 1), np.asarray(truth, dtype=float)
+    columns, y = np.asarray(p, dtype=float), np.asarray(truth, dtype=float)
+    columns = columns.reshape(len(columns), -1)
     ids = np.unique(np.asarray(cluster), return_inverse=True)[1]
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
     rows = np.flatnonzero(~np.isnan(y))
@@ -43,10 +44,10 @@ def cross_fitted(
         fold_of[ids[rows[test]]] = fold
         used = rows[train]
         if len(np.unique(y[used])) < 2:
-            predictions.append(column[:, 0])
+            predictions.append(columns.mean(axis=1))
             continue
         options = {} if weight is None else {"sample_weight": weight[used]}
-        predictions.append(clone(calibrator).fit(column[used], y[used], **options).predict_proba(column)[:, 1])
+        predictions.append(clone(calibrator).fit(columns[used], y[used], **options).predict_proba(columns)[:, 1])
     each, own = np.stack(predictions), fold_of[ids]
     out: Floats = np.where(own >= 0, each[own, np.arange(len(ids))], each.mean(axis=0))
     return out

@@ -105,7 +105,7 @@ def test_disagreements_are_sorted_searched_and_show_the_references(browser: Any,
     opened = Opened(browser, report)
     errors = opened.js(
         """const data = JSON.parse(document.getElementById('explorer-data').textContent);
-        const error = new Map(data.rows.map((r) => [r[1], r[6][0][8]]));
+        const error = new Map(data.rows.map((r) => [r[1], r[6][0][10]]));
         return [...document.querySelectorAll('#explorer tbody .id')].map((e) => error.get(e.textContent));"""
     )
     assert len(errors) > 10

@@ -66,10 +66,10 @@ def test_every_disagreement_is_in_the_page_worst_first(real_report: Agreed) -> N
         assert row[4] == entry["response"]
         assert row[6][j][4] == {"flagged": 0, "class": 2}[entry["differs"]]
         assert row[7] == [entry["reference_labels"].get(name) for name in data["references"]]
-        assert row[6][j][8] == pytest.approx(entry["error"] or {0: 1, 2: 0.5}[row[6][j][4]], abs=1e-4)
+        assert row[6][j][10] == pytest.approx(entry["error"] or {0: 1, 2: 0.5}[row[6][j][4]], abs=1e-4)
     verdicts = [v for row in data["rows"] for v in row[6]]
     assert {v[4] for v in verdicts} == {0, 1, 2}
-    assert all(v[8] == 0 for v in verdicts if v[4] == 1)
+    assert all(v[10] == 0 for v in verdicts if v[4] == 1)
 
 
 def test_warnings_stand_at_the_top() -> None:

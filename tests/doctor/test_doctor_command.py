@@ -45,7 +45,7 @@ def _everything(world: World) -> tuple[str, ...]:
     python = world.environment("vllm 0.32.0", "torch 2.13.0")
     return (
         *(str(table), "--judge-model", str(world.model()), "--vllm-python", str(python)),
-        *("--images", str(world.folder / "images"), "--out", str(world.folder / "run")),
+        *("--judge-images", str(world.folder / "images"), "--out", str(world.folder / "run")),
     )
 
 

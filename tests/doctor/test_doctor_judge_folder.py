@@ -17,9 +17,9 @@ from safetensors.numpy import save
 
 from scorer.doctor import judge_folder
 from scorer.doctor._model_files import weight_bytes
-from scorer.doctor._safetensors import tensor_names
 from scorer.doctor.finding import Finding
 from scorer.doctor.plan import Plan
+from scorer.serving.safetensors_header import tensor_names
 
 WHOLE = save({"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(4, np.int8)}, {"format": "pt"})
 EMPTY = save({})

@@ -10,6 +10,7 @@ from doctor_world import H200, World, fake_program, findings, served
 
 from scorer.doctor import serving
 from scorer.doctor.plan import Plan
+from scorer.endpoint.address import is_loopback
 
 
 @pytest.fixture
@@ -115,4 +116,4 @@ def test_what_is_no_url(url: str) -> None:
     ],
 )
 def test_loopback_is_told_without_a_name_server(host: str, loopback: bool) -> None:
-    assert serving.is_loopback(host) == loopback
+    assert is_loopback(host) == loopback

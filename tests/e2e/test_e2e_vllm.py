@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_nothing_and_a_kill_loses_nothing(
     vllm_python: Path, tiny_judge_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in mid-run ends everything; the next run goes on, its server is killed, comes back, and all is judged."""
-    table = write_jsonl(tmp_path / "many.jsonl", varied(1500))
+    table = write_jsonl(tmp_path / "many.jsonl", varied(600))
     cache, out = tmp_path / "cache", tmp_path / "run"
     quick = " ".join(QUICK_START)
     command = [*LAUNCHER, "score", str(table), "--out", str(out), "--judge", "vllm", "--cache", str(cache)]
@@ -126,19 +126,19 @@ def test_ctrl_c_leaves_nothing_and_a_kill_loses_nothing(
     assert "Traceback" not in err
     until(lambda: not left(family))
     kept = _kept(cache)
-    assert 0 < kept < 1500
+    assert 0 < kept < 600
     _assert_whole(cache)
 
     server = ServerOptions(tiny_judge_model, python=vllm_python, args=QUICK_START, in_flight=8)
     options = ScoreOptions((table,), out, judges=("vllm",), server=server, cache=cache)
     monkeypatch.setattr(client, "_PROBES", 1)
-    progress = Killing(after=kept + 300)
+    progress = Killing(after=kept + 50)
     scored = score(options, progress)
     assert progress.killed
     assert "The judge's server died and is started again; verdicts so far are kept." in progress.lines
-    assert scored.manifest["counts"] == {"vllm": {"ok": 1500}}
-    assert scored.manifest["judged"] == {"vllm": 1500 - kept}
-    assert _kept(cache) == 1500
+    assert scored.manifest["counts"] == {"vllm": {"ok": 600}}
+    assert scored.manifest["judged"] == {"vllm": 600 - kept}
+    assert _kept(cache) == 600
     assert not any(p.name.startswith("VLLM") for p in below(os.getpid()) if p.parent == progress.killed)
 
 

@@ -55,7 +55,7 @@ def test_the_columns_of_the_verdicts(folder: Path) -> None:
         *("item_id", "target", "method", "scenario", "channel", "category", "group_id", "expects"),
         *("judge", "judge_fingerprint", "rubric", "status", "label", "p_flagged", "flagged"),
         *(f"p_{c}" for c in CLASSES),
-        *("evidence", "reason"),
+        *("evidence", "reason", "note", "order_low", "order_high", "decided_by"),
     ]
     assert schema["flagged"] == pl.Boolean
     assert all(schema[f"p_{c}"] == pl.Float64 for c in ("flagged", *CLASSES))

@@ -87,7 +87,7 @@ def write_run(
     schema |= dict.fromkeys(("judge", "judge_fingerprint", "rubric", "status", "label"), pl.String)
     schema |= {"p_flagged": pl.Float64, "flagged": pl.Boolean}
     schema |= dict.fromkeys([f"p_{c['id']}" for c in CLASSES], pl.Float64)
-    schema |= {"evidence": pl.String, "reason": pl.String}
+    schema |= dict.fromkeys(("evidence", "reason", "note", "decided_by"), pl.String)
     pl.DataFrame([{k: row.get(k) for k in schema} for row in rows], schema=schema).write_parquet(
         folder / "verdicts.parquet"
     )

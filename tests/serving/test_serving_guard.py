@@ -38,9 +38,12 @@ FAMILY_SIZE = 6
 def guard(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     command = (sys.executable, "-c", IMPATIENT, *command)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, cwd=folder, env=environment, start_new_session=True
-    ) as started:
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, cwd=folder, env=environment, start_new_session=True
+        ) as started,
+    ):
         try:
             yield started
         finally:
@@ -59,8 +62,15 @@ def test_a_command_that_cannot_start_is_named() -> None:
     assert (done.returncode, done.stdout) == (127, "/no/such/python: cannot be started (No such file or directory)\n")
 
 
-@pytest.mark.parametrize("end", ["the pipe closes", "the command is killed", "the guard is asked to end"])
-def test_the_whole_family_ends(end: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("the pipe closes", "the scorer closed the server or is gone"),
+        ("the command is killed", "the server's process ended with code -9"),
+        ("the guard is asked to end", "got signal 15"),
+    ],
+)
+def test_the_whole_family_ends_and_the_log_says_why(end: str, reason: str, tmp_path: Path) -> None:
     with guard(tmp_path, SHELL, "-c", FAMILY) as started:
         until(lambda: (tmp_path / "ready").exists() and len(below(started.pid)) == FAMILY_SIZE)
         family = below(started.pid)
@@ -74,6 +84,7 @@ def test_the_whole_family_ends(end: str, tmp_path: Path) -> None:
             started.terminate()
         started.wait()
         assert not left(family)
+        assert (tmp_path / "log").read_text("utf-8") == f"guard: {reason}; ending what is left\n"
 
 
 def test_it_ends_with_a_scorer_that_is_killed(tmp_path: Path) -> None:

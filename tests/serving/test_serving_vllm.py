@@ -144,9 +144,11 @@ with LocalServer(Path({str(tiny_judge_model)!r}), python=Path({str(vllm_python)!
     with subprocess.Popen(
         [sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True
     ) as scorer:
-        until(lambda: any(p.name.startswith("VLLM::EngineCor") for p in below(scorer.pid)))
+        moment = "VLLM::EngineCor" if victim == "the scorer" else "python"
+        until(lambda: any(p.name.startswith(moment) for p in below(scorer.pid) if p.parent != scorer.pid))
         family = below(scorer.pid)
-        guard = next(p for p in family if p.parent == scorer.pid and p.pid == p.session)
+        guard = next(p for p in family if p.pid == p.session)
+        assert {p.session for p in family} == {guard.pid}, "one group holds all of vLLM's processes"
         os.kill(guard.pid if victim == "the guard" else scorer.pid, signal.SIGKILL)
         _, err = scorer.communicate(timeout=HANGING)
         assert ("ServerError" in err) == (victim == "the guard"), err

@@ -16,8 +16,8 @@ const explorer = (() => {
   let matching = rows;
   let page = 0;
 
-  function named([status, label, p, flagged, right, probabilities, evidence, reason, error]) {
-    return { status, label, p, flagged, right, probabilities, evidence, reason, error };
+  function named([status, label, p, flagged, right, probabilities, evidence, reason, note, decidedBy, error]) {
+    return { status, label, p, flagged, right, probabilities, evidence, reason, note, decidedBy, error };
   }
 
   // ---- filters

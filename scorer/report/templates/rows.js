@@ -23,6 +23,7 @@ function responseRows(data) {
     }
     if (verdict.evidence && !located) cell.append(aside("Deciding sentence", verdict.evidence));
     if (verdict.reason) cell.append(aside("Why not scored", verdict.reason));
+    if (verdict.note) cell.append(aside("Note", verdict.note));
     if (open) cell.append(details(row));
     const length = `${count(row.response.length + row.cut)} characters`;
     if (open) {
@@ -76,6 +77,11 @@ function responseRows(data) {
       meter.firstChild.style.width = `${100 * verdict.p}%`;
       cell.append(make("span", "meta", `flagged: ${percent(verdict.p)}`), meter);
     }
+    if (verdict.decidedBy) {
+      const line = make("span", "meta", "decided by ");
+      line.append(isolated(verdict.decidedBy));
+      cell.append(line);
+    }
     if (verdict.right !== null) {
       const words = [`✗ ${data.outcome.wrong}`, `✓ ${data.outcome.right}`, `≠ ${data.outcome.other}`][verdict.right];
       cell.append(make("span", `outcome ${["wrong", "right", "other"][verdict.right]}`, words));
@@ -112,6 +118,8 @@ function responseRows(data) {
       if (verdict.probabilities) {
         parts.push(data.classes.map((c, i) => `${c.title} ${percent(verdict.probabilities[i])}`).join(", "));
       } else if (verdict.p !== null) parts.push(`flagged ${percent(verdict.p)}`);
+      if (verdict.decidedBy) parts[0] += `, decided by ${verdict.decidedBy}`;
+      if (verdict.note && row.verdicts.length > 1) parts.push(verdict.note);
       list.append(make("dt", "", isolated(data.judges[j])), make("dd", "", isolated(parts.join(": "))));
     });
     const others = data.facets.map((facet, f) => [facet.title, facet.values[row.facets[f]]]).filter((x) => x[1] !== null);
