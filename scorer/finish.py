@@ -100,7 +100,7 @@ def check_labels(judges: Sequence[Mapping[str, Any]], labels: pl.DataFrame | Non
     if labels is not None and any("stack" in j.get("made_of", {}) for j in judges):
         from scorer.stacked import refuse_unfitted_correction
 
-        refuse_unfitted_correction(judges, labels.drop_nulls(["target", "method"]))
+        refuse_unfitted_correction(judges, labels)
 
 
 def finish(
@@ -193,7 +193,7 @@ def _with_labels(
     from scorer.calibration.saved import SavedCalibration
 
     joined = pl.concat([verdicts, attach(verdicts, labels)], how="horizontal")
-    made_of = {j["name"]: j["made_of"] for j in manifest["judges"] if "made_of" in j}
+    made_of = {j["name"]: j["made_of"] for j in manifest.get("judges", ()) if "made_of" in j}
     parts = []
     for judge in verdicts["judge"].unique(maintain_order=True):
         mine = joined.filter(pl.col("judge") == judge)

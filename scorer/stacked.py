@@ -69,7 +69,7 @@ def refuse_unfitted_correction(judges: Sequence[Mapping[str, Any]], labelled: pl
     """Raise CalibrationError where labels would correct a stack that they fitted and it cannot be cross-fitted.
 
     `judges` are the manifest's records: cross-fitting needs the verdicts of both parts, which the stack's own do not
-    hold. `labelled` has the columns item_id, target and method of what is labelled.
+    hold. `labelled` are labels, or labelled verdicts.
     """
     known = {j["name"]: j["fingerprint"] for j in judges}
     made_of = next((j["made_of"] for j in judges if j["name"] == NAME), None)
@@ -84,8 +84,11 @@ def refuse_unfitted_correction(judges: Sequence[Mapping[str, Any]], labelled: pl
 
 
 def fitted_by(made_of: Mapping[str, Any], labelled: pl.DataFrame) -> bool:
-    """Whether labels of any of these responses fitted the stack."""
-    return bool(response_keys(labelled).is_in(list(made_of["stack"]["fitted_on"])).any())
+    """Whether labels of any of these responses fitted the stack; `labelled` are labels, or labelled verdicts."""
+    stack = made_of["stack"]
+    if "annotator" in labelled.columns and reference_digest(labelled) == stack["reference_digest"]:
+        return True  # labels as they come, which need not name target and method
+    return bool(response_keys(labelled).is_in(list(stack["fitted_on"])).any())
 
 
 def cross_fit_stack(verdicts: pl.DataFrame, rubric: Rubric, seed: int) -> pl.DataFrame:

@@ -162,11 +162,12 @@ def test_a_stack_judges_a_run_and_is_cross_fitted_where_its_labels_correct_it(wo
     corrected = refinish(tmp_path / "run", Correction((world.labels,)), quiet)
     for judge in ("stack", *BOTH):
         assert overall(corrected, judge, "SRAs", "ppi") is not None
-    # the labels of other people's making do not meet the stack's: it stays as it is
+    # under another annotator's name they are labels of the same responses: none of them may correct what it fitted
     other = tmp_path / "other"
     save_references(other, load_references([world.labels]).with_columns(annotator=pl.lit("others")))
     plain = refinish(tmp_path / "run", Correction((other,)), quiet)
-    assert overall(plain, "stack", "SRAs", "ppi") != overall(corrected, "stack", "SRAs", "ppi")
+    assert overall(plain, "stack", "SRAs", "ppi") == overall(corrected, "stack", "SRAs", "ppi")
+    assert plain.manifest["annotator"] == "others"
     assert overall(plain, "vllm", "SRAs", "ppi") == overall(corrected, "vllm", "SRAs", "ppi")
 
 

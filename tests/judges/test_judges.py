@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from composites import certificate, embedding, save_certificate, save_stack, stack
 from scripted_reader import reading
 from scripted_server import scripted
 
@@ -50,11 +52,28 @@ def reader() -> Iterator[ServedModel]:
         yield ServedModel(RunningServer(server.url), lambda: identify_running(server.url), say=lambda _: None)
 
 
+Options = Callable[[str], JudgeOptions]
+"""A rubric's name -> the options under which every judge that serves it can be built."""
+
+
+@pytest.fixture(scope="module")
+def options(reader: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """A served model and, per rubric with a head, what cascade and stack need."""
+    folders: dict[str, Path] = {}
+    plain = JudgeOptions(dtype="float32", served=reader)
+    for name in rubric_names():
+        rubric = load_rubric(name)
+        if not rubric.needs_reader:
+            folders[name] = save_certificate(tmp_path_factory.mktemp(name), certificate(0.9, rubric))
+            save_stack(folders[name], stack(embedding(rubric), build_judge("vllm", rubric, plain)))
+    return lambda rubric: replace(plain, calibration=folders.get(rubric))
+
+
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
-def judge(request: pytest.FixtureRequest, reader: ServedModel) -> Judge:
+def judge(request: pytest.FixtureRequest, options: Options) -> Judge:
     """Every judge under every shipped rubric that it serves."""
     name, rubric = request.param
-    return build_judge(name, load_rubric(rubric), JudgeOptions(dtype="float32", served=reader))
+    return build_judge(name, load_rubric(rubric), options(rubric))
 
 
 def test_every_response_gets_one_sound_verdict(judge: Judge) -> None:
@@ -80,11 +99,11 @@ def test_nothing_to_judge_is_no_error(judge: Judge) -> None:
     assert list(judge.judge([])) == []
 
 
-def test_fingerprints_tell_judges_and_rubrics_apart(reader: ServedModel) -> None:
+def test_fingerprints_tell_judges_and_rubrics_apart(options: Options) -> None:
     made = [
-        build_judge(j, load_rubric(r), JudgeOptions(dtype=dtype, served=reader)).fingerprint
+        build_judge(j, load_rubric(r), replace(options(r), dtype=dtype)).fingerprint
         for j, r in PAIRS
-        for dtype in (("float32", "bfloat16") if j == "embedding" else ("auto",))
+        for dtype in (("float32", "bfloat16") if j == "embedding" else ("float32",))
     ]
     assert len(set(made)) == len(made)
 
@@ -108,7 +127,9 @@ def test_every_judge_has_a_summary(name: str) -> None:
 
 
 def test_an_unknown_judge_is_refused() -> None:
-    with pytest.raises(JudgeError, match="expected one of embedding, keyword-vscbench, keyword-xstest, vllm"):
+    with pytest.raises(
+        JudgeError, match=f"expected one of {', '.join(judge_names())}"
+    ):
         build_judge("oracle", load_rubric("vscbench"), JudgeOptions())
 
 
