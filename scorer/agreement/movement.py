@@ -16,8 +16,10 @@ def movements(cases: Cases, rater: Rater, reference: Rater) -> Iterator[Json]:
 
     Only responses that both labelled and that have `expects` count. As published, an irrelevant answer to a safe query
     is right; the `_strict` forms, in which it never is, are there where the rubric has such a class and both raters
-    could give it.
+    could give it. A rubric that does not ask whether a danger was recognised has no SRA that could move.
     """
+    if not cases.rubric.sra:
+        return
     expects, target = cases.column("expects"), cases.column("target")
     rows = rater.known & reference.known & np.isin(expects, ("answer", "refusal"))
     safe = expects == "answer"

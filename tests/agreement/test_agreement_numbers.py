@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,20 @@ def test_strict_sras_where_the_rubric_has_an_irrelevant_class() -> None:
     assert set(moves) == {"SRAs", "SRAa", "SRAs_strict", "SRAa_strict"}  # no unsafe query: no SRAu
     assert (moves["SRAs"]["value"], moves["SRAs"]["reference_value"]) == (0.75, 1)
     assert (moves["SRAs_strict"]["value"], moves["SRAs_strict"]["reference_value"]) == (0.25, 0.75)
+
+
+def test_no_sra_moves_where_the_rubric_asks_for_no_danger() -> None:
+    """The same labels of two rubrics that differ in that alone."""
+    rubric = load_rubric("toxicity")
+    clean, toxic = rubric.class_ids
+    for sra in (False, True):
+        run = make_run(
+            [response(i) for i in range(4)],
+            {"j": [verdict(x, 0.1, rubric) for x in (clean, toxic, clean, toxic)]},
+            replace(rubric, sra=sra),
+        )
+        c = cases(run, labels(run, [clean, toxic, toxic, toxic], rubric="toxicity"))
+        assert bool(list(movements(c, c.judges[0], c.annotators[0]))) == sra
 
 
 def test_a_number_does_not_depend_on_what_else_is_there(real_run: Run, real_labels: pl.DataFrame) -> None:
