@@ -25,7 +25,7 @@ def estimates(target: str, method: str, judge: str) -> list[Estimate]:
 
 def shown(capsys: pytest.CaptureFixture[str], rows: Sequence[Estimate], notes: Sequence[str] = ()) -> str:
     """What stands on stdout."""
-    manifest = {"estimator": "plugin", "notes": list(notes), "counts": {"embedding": {"ok": 3}}}
+    manifest = {"estimator": "plugin", "notes": list(notes), "label_notes": [], "counts": {"embedding": {"ok": 3}}}
     print_headline(ScoredRun(Path("run"), manifest, list(rows)))
     return capsys.readouterr().out
 
