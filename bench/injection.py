@@ -119,6 +119,7 @@ def _by_judge(judge: Judge) -> Flagged:
 def _undefended(model: ServedModel, rubric: Rubric) -> Flagged:
     """The same task, classes and question, but the texts as they are and with nothing around them."""
     prompt = make_prompt(rubric)
+    dialect = model.dialect
     classes = "\n".join(f"{i} = {c.title}: {' '.join(c.definition.split())}" for i, c in enumerate(rubric.classes))
 
     def requests(pairs: Sequence[tuple[str, str]]) -> Iterable[tuple[int, dict[str, Any]]]:
@@ -127,7 +128,7 @@ def _undefended(model: ServedModel, rubric: Rubric) -> Flagged:
                 f"{rubric.task}\n\nThe classes:\n{classes}\n\nRequest: {query}\n\nResponse: {text}\n\nWhich one class "
                 f"describes the response? Answer with its digit alone, one of {', '.join(prompt.digits)}."
             )
-            yield index, model.dialect.body(model.identity.model, message, prompt.digits)
+            yield index, dialect.body(model.identity.model, message, prompt.digits)
 
     def flagged(pairs: Sequence[tuple[str, str]]) -> list[float | None]:
         found: list[float | None] = [None] * len(pairs)
