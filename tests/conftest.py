@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +21,28 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium without a window, 1280 by 900 pixels, that logs its console and its requests."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs the package selenium")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver_program = shutil.which("chromedriver")
+    if not (program and driver_program):
+        pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    # the last four keep Chromium itself from asking anything of the network
+    for argument in (
+        *("headless=new", "no-sandbox", "disable-gpu", "window-size=1280,900"),
+        *("no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"),
+    ):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver_program))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import verdicts
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs the package selenium")
-_BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (_BROWSER and _DRIVER), reason="needs Chromium and its driver: apt-get install chromium chromium-driver"
-)
-
 
 @pytest.fixture(scope="module")
-def opened(xstest_run: tuple[Path, subprocess.CompletedProcess[str]]) -> Iterator[Any]:
+def opened(browser: Any, xstest_run: tuple[Path, subprocess.CompletedProcess[str]]) -> Any:
     """A browser that shows the report of the run over XSTest."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = _BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=_DRIVER))
-    driver.get((xstest_run[0] / "report.html").as_uri())
-    yield driver
-    driver.quit()
+    browser.get((xstest_run[0] / "report.html").as_uri())
+    return browser
 
 
 def _choose(driver: Any, name: str, value: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +9,12 @@ import pytest
 from command_line import Done
 from test_e2e_browser import _choose, _found, _texts
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs the package selenium")
-_BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (_BROWSER and _DRIVER), reason="needs Chromium and its driver: apt-get install chromium chromium-driver"
-)
-
 
 @pytest.fixture(scope="module")
-def opened(further_run: tuple[Path, Done]) -> Iterator[Any]:
+def opened(browser: Any, further_run: tuple[Path, Done]) -> Any:
     """A browser that shows the report."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = _BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=_DRIVER))
-    driver.get((further_run[0] / "report.html").as_uri())
-    yield driver
-    driver.quit()
+    browser.get((further_run[0] / "report.html").as_uri())
+    return browser
 
 
 def test_the_table_has_a_row_per_target_and_a_column_per_class(opened: Any) -> None:
