@@ -16,7 +16,7 @@ from scorer.records import Response
 from scorer.rubrics import Rubric, load_rubric
 from scorer.served_model import open_model
 
-_RESPONSES = 40
+_RESPONSES = 16
 _TOKENS = 256
 """The published judge may write this many."""
 
