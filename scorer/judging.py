@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import polars as pl
 
 from scorer.cache import VerdictCache, verdict_key
-from scorer.errors import JudgeError
+from scorer.errors import JudgeError, ServerError
 from scorer.judges import Judge
 from scorer.records import Response, Verdict
 from scorer.rubrics import Rubric
@@ -60,20 +60,27 @@ def judge_part(
 
 
 def _judged_in_batches(judge: Judge, responses: dict[bytes, Response]) -> Iterator[list[tuple[bytes, Verdict]]]:
-    """Checked verdicts as they come, in batches worth a transaction."""
+    """Checked verdicts as they come, in batches worth a transaction; a server's end or Ctrl-C loses none."""
     keys = list(responses)
     waiting: list[tuple[bytes, Verdict]] = []
     left = set(range(len(keys)))
     last = time.monotonic()
-    for index, verdict in judge.judge(list(responses.values())) if keys else ():
-        if index not in left:
-            raise JudgeError(f"the judge {judge.name} gave verdict {index} twice or out of range; this is a bug in it.")
-        left.remove(index)
-        _check(judge, verdict)
-        waiting.append((keys[index], verdict))
-        if len(waiting) >= _COMMIT_COUNT or time.monotonic() - last > _COMMIT_SECONDS:
+    try:
+        for index, verdict in judge.judge(list(responses.values())) if keys else ():
+            if index not in left:
+                raise JudgeError(
+                    f"the judge {judge.name} gave verdict {index} twice or out of range; this is a bug in it."
+                )
+            left.remove(index)
+            _check(judge, verdict)
+            waiting.append((keys[index], verdict))
+            if len(waiting) >= _COMMIT_COUNT or time.monotonic() - last > _COMMIT_SECONDS:
+                yield waiting
+                waiting, last = [], time.monotonic()
+    except (ServerError, KeyboardInterrupt):
+        if waiting:
             yield waiting
-            waiting, last = [], time.monotonic()
+        raise
     if waiting:
         yield waiting
     if left:

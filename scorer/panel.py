@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scorer.asked import ScoreOptions
 from scorer.errors import CalibrationError, RunError
+from scorer.explaining import Explains
 from scorer.judge_stage import Panel
 from scorer.judges import Fitted, Judge, JudgeOptions, build_judge
 from scorer.prompting.prompt import most_orders
@@ -30,6 +31,7 @@ def build_panel(options: ScoreOptions, judge_options: JudgeOptions, rubric: Rubr
             f"--also {options.also[0]} needs a judge that reads instructions: name its folder with --judge-model, or "
             "its server with --judge-url."
         )
+    _refuse_idle_model(options, judge_options, judges)
     further = [load_rubric(name) for name in options.also]
     if len({r.name for r in further}) != len(further):
         raise RunError(f"got --also {', '.join(options.also)}, of which two bear one name; rename one in its file.")
@@ -40,6 +42,20 @@ def build_panel(options: ScoreOptions, judge_options: JudgeOptions, rubric: Rubr
         for r, count in zip(further, debias, strict=True)
     ]
     return Panel(judges, also, _calibrations(options, judges), options.explain)
+
+
+def _refuse_idle_model(options: ScoreOptions, judge_options: JudgeOptions, judges: list[Judge]) -> None:
+    """Raise RunError where a served model, or a reason from it, is asked for and no judge would ask it."""
+    if any(isinstance(j, Explains) for j in judges):
+        return
+    names = ", ".join(j.name for j in judges)
+    if options.explain:
+        raise RunError(f"--explain needs a judge that can give a reason, got {names}; add --judge {READING_JUDGE}.")
+    if judge_options.served is not None and not options.also:
+        raise RunError(
+            f"got a model to be asked (--judge-model or --judge-url), which {names} would not ask; add --judge "
+            f"{READING_JUDGE}, or leave the model out."
+        )
 
 
 def _calibrations(options: ScoreOptions, judges: list[Judge]) -> dict[str, SavedCalibration]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scorer.serving.server import LocalServer
 
 _NAME = "judge"
-_ARGS = ("--generation-config", "vllm")
+SERVER_ARGS = ("--generation-config", "vllm")
 """A model folder's own sampling settings, such as a penalty for repetition, would bend the probabilities."""
 
 
@@ -68,7 +68,7 @@ def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[S
 
     assert options.model is not None
     with LocalServer(
-        options.model, python=options.python, served_name=_NAME, args=(*_ARGS, *options.args), say=say
+        options.model, python=options.python, served_name=_NAME, args=(*SERVER_ARGS, *options.args), say=say
     ) as server:
         own = OwnServer(server, say)
         yield ServedModel(own, partial(_identify_own, options, server), manner, say, options.images)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scorer import judging
 from scorer.cache import VerdictCache
-from scorer.errors import JudgeError
+from scorer.errors import JudgeError, ServerError
 from scorer.ingest import RESPONSE_SCHEMA
 from scorer.judges import Judge
 from scorer.judging import MISSING, JudgeCounts, judge_part, remembering, verdict_frame
@@ -104,6 +104,23 @@ def test_verdicts_are_stored_while_the_judge_is_still_at_work(
     _, counts, _ = _judge(again, texts, cache)
     assert again.asked == texts[6:]
     assert (counts.judged, counts.from_cache) == (4, 6)
+
+
+@pytest.mark.parametrize("fault", [ServerError("gone"), KeyboardInterrupt()], ids=repr)
+def test_no_verdict_is_lost_where_the_server_goes_or_the_user_interrupts(
+    fault: BaseException, cache: VerdictCache
+) -> None:
+    def fail_at_last(judged) -> Verdict:
+        if judged.text == "text 7":
+            raise fault
+        return by_length(judged)
+
+    texts = [f"text {i}" for i in range(8)]
+    with pytest.raises(type(fault)):
+        _judge(FakeJudge(fail_at_last), texts, cache)
+    again = FakeJudge()
+    _judge(again, texts, cache)
+    assert again.asked == ["text 7"]
 
 
 BROKEN_ORDERS: dict[str, Callable[[int], Sequence[int]]] = {

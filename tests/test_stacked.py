@@ -70,7 +70,7 @@ class World:
                 judges=judges,
                 cache=self.folder / "cache",
                 judge_options=JudgeOptions(device="cpu", dtype="float32"),
-                server=ServerOptions(url=self.server.url),
+                server=ServerOptions(url=None if judges == ("embedding",) else self.server.url),
                 **options,
             ),
             Silent(),

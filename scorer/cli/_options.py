@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from scorer.errors import ServerError
 from scorer.served_model import ServerOptions
 
 path_type = click.Path(path_type=Path)
@@ -52,6 +53,14 @@ _SERVER_OPTIONS = (
 )
 
 
+def shell_words(text: str) -> tuple[str, ...]:
+    """The words of --vllm-args. Raises ServerError where a quotation does not close."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ServerError(f"--vllm-args: got {text!r} ({error}); expected arguments as in a shell.") from error
+
+
 def judge_server(command: Callable[..., None]) -> Callable[..., None]:
     """The options of the model that judges; the command gets them as `server`."""
 
@@ -74,7 +83,7 @@ def judge_server(command: Callable[..., None]) -> Callable[..., None]:
             url=judge_url,
             name=judge_name,
             python=vllm_python,
-            args=tuple(shlex.split(vllm_args)),
+            args=shell_words(vllm_args),
             allow_remote=allow_remote,
             images=judge_images,
             in_flight=in_flight,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -23,14 +22,12 @@ def command(judge_model: Path, port: int | None, vllm_python: Path | None, vllm_
 
     Prints the URL to give to --judge-url. The server listens on loopback alone.
     """
-    from scorer.errors import ServerError
+    from scorer.served_model import SERVER_ARGS
     from scorer.serving.model_folder import check_model_folder
     from scorer.serving.server import LocalServer
 
-    try:
-        args = shlex.split(vllm_args)
-    except ValueError as error:
-        raise ServerError(f"--vllm-args: got {vllm_args!r} ({error}); expected arguments as in a shell.") from error
+    # the same arguments as a server that `score` starts: the same model must judge alike
+    args = (*SERVER_ARGS, *_options.shell_words(vllm_args))
     # a service manager ends it as Ctrl-C does: when the scorer is gone, so is vLLM
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = check_model_folder(judge_model)

@@ -14,7 +14,10 @@ def checked_url(url: str, *, allow_remote: bool) -> str:
     Raises ServerError where it is no http(s) URL, or where its host is not loopback and remote ones are not allowed.
     A name counts as loopback only where it is `localhost`: other names would have to be looked up to know.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that do not close
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ServerError(f"got --judge-url {url!r}; expected a URL such as http://127.0.0.1:8000/v1.")
     if not allow_remote and not is_loopback(parts.hostname):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,6 +15,7 @@ import httpx
 from scorer.errors import ServerError
 
 Key = TypeVar("Key")
+Result = TypeVar("Result")
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Status codes after which the same request may succeed."""
@@ -59,6 +62,7 @@ def ask_all(
     Requests are taken from the iterable only as places in flight become free. A request that fails for good gives an
     Answer with its failure. Raises ServerError where the server itself is gone and cannot be brought back.
     """
+    place.url()  # a start takes minutes: here, and not in the loop, Ctrl-C ends it at once
     with asyncio.Runner() as runner:
         asking = _Asking(place, iter(requests), manner)
         runner.run(asking.start())
@@ -86,25 +90,35 @@ class _Asking(Generic[Key]):
         timeout = httpx.Timeout(self._manner.timeout, connect=10.0)
         # no proxy of the environment's: the server is where the user says, and nowhere else
         self._client = httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False)
-        self._base = await asyncio.to_thread(self._place.url)
+        self._base = self._place.url()
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._manner.in_flight)]
         self._running = len(self._workers)
 
     async def some(self) -> list[tuple[Key, Answer]]:
-        """At least one answer, and all others that are there; nothing when all is done."""
+        """At least one answer, and all others that are there; nothing when all is done.
+
+        Raises what a worker raised, once the answers that came are given away.
+        """
         found: list[tuple[Key, Answer]] = []
-        while not found and (self._running or not self._done.empty()):
+        while not found:
+            if self._done.empty():
+                self._raise_error()
+                if not self._running:
+                    break
             self._take(await self._done.get(), found)
             while not self._done.empty():
                 self._take(self._done.get_nowait(), found)
         return found
 
     def _take(self, came: tuple[Key, Answer] | None, found: list[tuple[Key, Answer]]) -> None:
-        """Keep an answer; None says that a worker ended, and its error, if any, is everyone's."""
+        """Keep an answer; None says that a worker ended."""
         if came is not None:
             found.append(came)
-            return
-        self._running -= 1
+        else:
+            self._running -= 1
+
+    def _raise_error(self) -> None:
+        """A worker's error is everyone's."""
         for worker in self._workers:
             if worker.done() and not worker.cancelled() and (error := worker.exception()):
                 raise error
@@ -156,12 +170,12 @@ class _Asking(Generic[Key]):
         async with self._recovering:
             if self._recoveries != seen or await self._answers():
                 return
-            if not await asyncio.to_thread(self._place.recover):
+            if not await _apart(self._place.recover):
                 raise ServerError(
                     f"the judge's server at {self._base} does not answer any more; start it and the same command "
                     "again. Verdicts so far are kept."
                 )
-            self._base = await asyncio.to_thread(self._place.url)
+            self._base = await _apart(self._place.url)
             self._recoveries += 1
 
     async def _answers(self) -> bool:
@@ -174,6 +188,25 @@ class _Asking(Generic[Key]):
         except httpx.HTTPError:
             return False
         return True
+
+
+async def _apart(call: Callable[[], Result]) -> Result:
+    """The call's result, from a thread that nobody waits for.
+
+    asyncio.to_thread's threads are waited for when the loop ends: Ctrl-C while a server is brought back, which takes
+    minutes, would be heard only once it is there.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        done.set_running_or_notify_cancel()
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 async def _any_of(times: int, probe: Callable[[], Awaitable[bool]], pause: float) -> bool:

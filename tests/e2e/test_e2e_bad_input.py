@@ -242,6 +242,8 @@ WRONG_OPTIONS: dict[str, list[str]] = {
     "--judge keyword-xstest --format odd": ["'odd'", "table, vscbench-results, xstest"],
     "--dtype int4": ["--dtype 'int4'", "float32"],
     "--device abacus": ["--device 'abacus'", "cuda"],
+    "--judge keyword-xstest --judge-url http://127.0.0.1:9/v1": ["keyword-xstest would not ask", "--judge vllm"],
+    "--judge keyword-xstest --explain": ["keyword-xstest", "--judge vllm"],
     "--model nowhere": ["nowhere/manifest.json", "--model DIR"],
 }
 

@@ -33,7 +33,9 @@ def test_others_need_the_users_word(url: str) -> None:
     assert checked_url(url, allow_remote=True) == url
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://127.0.0.1/", "file:///etc/passwd", "http://"])
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8000", "ftp://127.0.0.1/", "file:///etc/passwd", "http://", "http://[::1/v1"]
+)
 @pytest.mark.parametrize("allow", [True, False])
 def test_what_is_no_url_is_refused(url: str, allow: bool) -> None:
     with pytest.raises(ServerError, match="expected a URL such as"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+
 import pytest
 from scripted_server import Reply, Scripted, one_token, scripted
 
@@ -136,6 +140,37 @@ def test_an_error_of_the_requests_own_making_is_not_swallowed() -> None:
 
     with scripted(lambda *_: Reply(SOUND)) as server, pytest.raises(RuntimeError, match="no more"):
         list(ask_all(RunningServer(server.url), requests(), QUICK))
+
+
+class Slow:
+    """A server that takes its time to start, or to be brought back, while the user presses Ctrl-C."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url, self._main, self.left = url, threading.get_ident(), threading.Event()
+
+    def url(self) -> str:
+        if self._url is None:
+            self._wait_for_ever()
+        return str(self._url)
+
+    def recover(self) -> bool:
+        self._wait_for_ever()
+        return True
+
+    def _wait_for_ever(self) -> None:
+        time.sleep(0.3)  # until the other thread, where there is one, waits too
+        signal.pthread_kill(self._main, signal.SIGINT)
+        self.left.wait(20)
+
+
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:9/v1"], ids=["start", "recovery"])
+def test_an_interrupt_does_not_wait_until_a_server_is_there(url: str | None) -> None:
+    place = Slow(url)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(ask_all(place, [(0, body("a"))], QUICK))
+    place.left.set()
+    assert time.monotonic() - began < 10
 
 
 def test_leaving_early_ends_the_round() -> None:

@@ -114,3 +114,23 @@ def test_the_command_ends_with_one_sentence(arguments: list[str], message: str, 
     done = subprocess.run([sys.executable, str(launcher), "serve", *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith(message)
+
+
+def test_score_says_what_is_wrong_with_the_servers_arguments(tmp_path: Path) -> None:
+    launcher = Path(__file__).resolve().parents[2] / "cli.py"
+    command = [sys.executable, str(launcher), "score", "x.csv", "--out", str(tmp_path), "--vllm-args", "'open"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("""scorer: --vllm-args: got "'open" (No closing quotation)""")
+
+
+def test_serve_starts_the_server_that_score_would_start(tiny_judge_model: Path, tmp_path: Path) -> None:
+    """Without it the model folder's own sampling settings hold, and the same model judges otherwise."""
+    python, log = tmp_path / "python", tmp_path / "log"
+    python.write_text('#!/bin/sh\nif [ "$1" = -c ]; then echo vllm 1.0; else echo "$@"; fi\n')
+    python.chmod(0o755)
+    launcher = Path(__file__).resolve().parents[2] / "cli.py"
+    command = [sys.executable, str(launcher), "serve", "--judge-model", str(tiny_judge_model)]
+    command += ["--vllm-python", str(python), "--vllm-args", "--enforce-eager", "--log", str(log)]
+    assert subprocess.run(command, capture_output=True).returncode == 2
+    assert "--generation-config vllm --enforce-eager" in log.read_text()
