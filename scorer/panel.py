@@ -26,6 +26,8 @@ def build_panel(options: ScoreOptions, judge_options: JudgeOptions, rubric: Rubr
         if len(set(names)) != len(names):
             raise RunError(f"got {what} {', '.join(names)}; expected each once; remove the repeated one.")
     judges = [build_judge(name, rubric, judge_options) for name in options.judges]
+    if rubric.name in options.also:
+        raise RunError(f"got --also {rubric.name}, which is the run's own rubric; expected another one; remove it.")
     if options.also and judge_options.served is None:
         raise RunError(
             f"--also {options.also[0]} needs a judge that reads instructions: name its folder with --judge-model, or "

@@ -17,7 +17,9 @@ from scorer.errors import ServerError
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
-RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+PASSING = frozenset({408, 409, 425, 429, 502, 503, 504})
+"""Status codes that speak of the server's state, not of the request."""
+RETRIED = PASSING | {500}
 """Status codes after which the same request may succeed."""
 _LONGEST_PAUSE = 30.0
 _PROBES = 3

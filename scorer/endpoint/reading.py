@@ -10,6 +10,9 @@ from typing import Any
 LEAST_MASS = 0.5
 """A server that does not hold the judge to the digits must still put half of the probability on them."""
 
+MOST_MASS = 1.01
+"""Above 1 by more than rounding, the numbers are no log-probabilities."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -35,8 +38,10 @@ def read_answer(body: dict[str, Any], digits: Sequence[str], words: Sequence[Seq
     mass = [0.0] * len(digits)
     for token, logprob in tokens:
         if token.strip() in digits:
-            mass[digits.index(token.strip())] += math.exp(logprob)
+            mass[digits.index(token.strip())] += math.exp(min(logprob, 1.0))
     total = sum(mass)
+    if total > MOST_MASS:
+        return Reading(problem="the server's log-probabilities add up to more than one")
     if total < LEAST_MASS:
         return Reading(problem=f"the classes hold only {total:.2f} of the probability; the answer is {_said(choice)}")
     return Reading(probabilities=tuple(m / total for m in mass))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from scorer.assets import text_sha256
-from scorer.endpoint.client import Answer, Manner, Place, ask_all
+from scorer.endpoint.client import PASSING, Answer, Manner, Place, ask_all
 from scorer.errors import ServerError
 
 Key = TypeVar("Key")
@@ -60,10 +60,14 @@ class Dialect:
         return body
 
 
+REASON_TOKENS = 80
+"""The longest reason."""
+
+
 def reason_body(model: str, content: object) -> dict[str, Any]:
     """The body of a request for one sentence."""
     messages = [{"role": "user", "content": content}]
-    return {"model": model, "messages": messages, "max_tokens": 80, "temperature": 0, "seed": 0}
+    return {"model": model, "messages": messages, "max_tokens": REASON_TOKENS, "temperature": 0, "seed": 0}
 
 
 _DIALECTS = (Dialect(), Dialect(choice=False), Dialect(choice=False, logprobs=False))
@@ -100,6 +104,8 @@ class ServedModel:
             _, answer = next(iter(ask_all(self.place, [(0, body)], self.manner)))
             if answer.body is not None:
                 return self._said(dialect, answer.body)
+            if answer.status is None or answer.status in PASSING:
+                break  # a busy server says nothing about what it understands
         raise ServerError(f"the server at {self.place.url()} answers no request for one token: {answer.failure}.")
 
     def _said(self, dialect: Dialect, body: dict[str, Any]) -> Dialect:

@@ -13,7 +13,7 @@ import numpy as np
 from scorer.assets import text_sha256
 from scorer.endpoint.client import Answer
 from scorer.endpoint.reading import read_answer, read_reason
-from scorer.endpoint.served import ServedModel, reason_body
+from scorer.endpoint.served import REASON_TOKENS, ServedModel, reason_body
 from scorer.errors import JudgeError
 from scorer.judges import JudgeOptions
 from scorer.judges._images import content, image_digest
@@ -96,6 +96,7 @@ class VllmJudge:
         """(index, a short reason) for every (response, label) in a request of its own; None where none came."""
         prompt = self._prompts[0]
         room = room_beside(prompt, self.model) if asked else None
+        room = None if room is None else max(1, room - REASON_TOKENS)
 
         def requests() -> Iterator[tuple[int, dict[str, Any]]]:
             for index, (response, label) in enumerate(asked):

@@ -89,3 +89,10 @@ def test_a_reason_is_one_line() -> None:
     assert read_reason(text_alone(" It says\n\n no. ")) == "It says no."
     assert read_reason(text_alone(" ")) is None
     assert read_reason({}) is None
+
+
+@pytest.mark.parametrize("logprob", [0.3, 1.0, 800.0])
+def test_numbers_that_are_no_log_probabilities_are_a_problem(logprob: float) -> None:
+    top = [{"token": "0", "logprob": logprob}, {"token": "1", "logprob": 0.0}]
+    body = {"choices": [{"message": {"content": "0"}, "logprobs": {"content": [{"top_logprobs": top}]}}]}
+    assert read(body).problem == "the server's log-probabilities add up to more than one"

@@ -12,7 +12,7 @@ from scripted_server import MODEL, Reply, Scripted, one_token, scripted, text_al
 
 from scorer.endpoint.client import Manner
 from scorer.endpoint.served import RunningServer, ServedModel, identify_running
-from scorer.errors import InputError, JudgeError, RubricError
+from scorer.errors import InputError, JudgeError, RubricError, ServerError
 from scorer.judges import JudgeOptions, build_judge
 from scorer.judges.vllm import VllmJudge
 from scorer.records import Item, Response, Verdict
@@ -174,6 +174,17 @@ def test_a_server_that_takes_neither_is_asked_for_text() -> None:
         [verdict] = judged(make(server), response("text"))
     assert verdict.label == "0_SAFE"
     assert len(SAID) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_not_taken_for_one_that_understands_less(status: int) -> None:
+    said = f"answers no request for one token: the server answered {status}"
+    with (
+        scripted(lambda *_: Reply({"error": "later"}, status)) as server,
+        pytest.raises(ServerError, match=said),
+    ):
+        judged(make(server), response("text"))
+    assert all("structured_outputs" in request for request in server.requests)
 
 
 LONG = "start " + "padding " * 2_000 + "end"
