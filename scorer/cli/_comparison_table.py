@@ -38,7 +38,7 @@ def print_comparison(compared: Compared) -> None:
     whole = next(row for row in overall if row["metric"] == "SRAa")
     console.print(
         f"{whole['n']} items compared; could not be scored: {whole['unscored_a']} in A alone, {whole['unscored_b']} in "
-        f"B alone, {whole['unscored_both']} in both; {whole['only_a']} items are only in A, {whole['only_b']} only in B."
+        f"B alone, {whole['unscored_both']} in both; {whole['only_a']} are only in A, {whole['only_b']} only in B."
     )
     without = document["without_expects"]
     if any(without.values()):
