@@ -56,7 +56,7 @@ def render_comparison(document: Json) -> str:
         "comparison.html.j2",
         {
             "document": document,
-            "title": f"B beside A: {_name(document['b'])} against {_name(document['a'])}",
+            "title": _title(document),
             "whole": whole,
             "forests": forests,
             "changed": document["changed"][:MAX_TEXTS],
@@ -79,8 +79,12 @@ def render_comparison(document: Json) -> str:
     )
 
 
-def _name(side: Json) -> str:
-    return f"{listed(side['targets'])} ({side['method']})"
+def _title(document: Json) -> str:
+    """The sides by target and method, or by their folders where these are the same."""
+    a, b = (f"{listed(document[s]['targets'])} ({document[s]['method']})" for s in "ab")
+    if a == b:
+        a, b = document["a"]["run"], document["b"]["run"]
+    return f"A: {a}, B: {b}"
 
 
 def _unscored(row: Json) -> int:
