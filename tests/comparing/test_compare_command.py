@@ -126,6 +126,7 @@ def test_targets_and_methods_within_one_run(compare: Compare, tmp_path: Path) ->
         ({"item_id": lambda i: f"other-{i}"}, "no item in common"),
         ({"query": "Another?"}, "another query"),
         ({"expects": "answer"}, "another expects"),
+        ({"expects": None}, "another expects"),
         ({"target": "beta"}, "--target-a"),
     ],
 )
@@ -176,4 +177,3 @@ def test_the_page_in_a_browser(compare: Compare, tmp_path: Path, browser: Any) -
     assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     assert {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"} == {page}
-    browser.save_screenshot(str(tmp_path / "comparison.png"))
