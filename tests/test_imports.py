@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 # From top to bottom. A module may import its own room and any lower layer; rooms of one layer do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("pipeline", "agreement", "training", "doctor"),
+    ("pipeline", "agreement", "comparing", "training", "doctor"),
     ("panel", "run_record"),
     ("asked",),
     ("finish",),

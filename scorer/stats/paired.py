@@ -90,6 +90,50 @@ def paired_difference(
     return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), rates[0], rates[1], len(ids))
 
 
+def balanced_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    stratum: ArrayLike,
+    cluster: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Difference:
+    """Difference of two balanced rates, each the mean of a rate per stratum, on the same cases.
+
+    `first`, `second` (n,) are outcomes in [0, 1], `stratum` (n,) is false or true, `cluster` (n,) holds ids, drawn with
+    all their cases of both strata and both sides (Field & Welsh, 2007, JRSS B 69, 369-390), by expanded percentiles.
+    Where no draw differs from another: the value plus or minus the mean of the strata's Wilson limits, as in
+    `paired_difference`. None where a stratum is empty.
+    """
+    a, ids = _outcomes(first, cluster)
+    b, _ = _outcomes(second, cluster)
+    side = np.asarray(stratum, dtype=bool)
+    names, index = np.unique(ids, return_inverse=True)
+    columns = [
+        np.bincount(index, of_stratum * weights, minlength=len(names))
+        for of_stratum in (~side, side)
+        for weights in (a, b, np.ones(len(a)))
+    ]
+    table: Floats = np.stack(columns, axis=1)
+    totals = table.sum(axis=0)
+    if not (totals[2] and totals[5]):
+        return Difference(None, None, None, None, None, len(names))
+    rates = [float((totals[k] / totals[2] + totals[k + 3] / totals[5]) / 2) for k in (0, 1)]
+    value = rates[0] - rates[1]
+    if len(names) > 1:
+        sums = bootstrap_sums(table, rng, resamples)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            drawn = ((sums[:, 0] - sums[:, 1]) / sums[:, 2] + (sums[:, 3] - sums[:, 4]) / sums[:, 5]) / 2
+        if np.isfinite(drawn).any():
+            low, high = expanded_percentiles(drawn, len(names), level)
+            if high - low > 1e-12:
+                return Difference(value, low, high, rates[0], rates[1], len(names))
+    unseen = sum(wilson(0, int((table[:, k] > 0).sum()), level)[1] for k in (2, 5)) / 2
+    return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), rates[0], rates[1], len(names))
+
+
 def holm(p_values: ArrayLike) -> Floats:
     """p-values adjusted for how many there are, in the order given: reject those at or below the error rate wanted.
 
