@@ -35,7 +35,7 @@ def typography(text: str, width: int = SIDE, height: int = SIDE) -> Image.Image:
     lines, font = _fitted(text, TYPOGRAPHY_POINTS, (width - 2 * _MARGIN, height - 2 * _MARGIN))
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = draw.multiline_textbbox((0, 0), lines, font=font, spacing=SPACING, align="center")
-    place = (round((width - right - left) / 2), round((height - bottom - top) / 2))
+    place = (round((width - left - right) / 2), round((height - top - bottom) / 2))
     draw.multiline_text(place, lines, fill="black", font=font, spacing=SPACING, align="center")
     return image
 
@@ -80,24 +80,34 @@ def _fitted(text: str, points: int, box: tuple[int, int], below: str = "") -> tu
     _check_characters(text)
     for break_words in (False, True):
         for size in range(points, _SMALLEST - 1, -1):
-            font = _font(size)
-            lines = wrap(text, int(box[0] / font.getlength("0")), break_words=break_words)
+            character, line, last = _metrics(size)
+            lines = wrap(text, int(box[0] / character), break_words=break_words)
             if lines is None:
                 continue
             whole = "\n".join([*lines, below] if below else lines)
-            ink = ImageDraw.Draw(_white(1, 1)).multiline_textbbox((0, 0), whole, font=font, spacing=SPACING)
-            if ink[3] <= box[1]:
-                return whole, font
+            if whole.count("\n") * line + last <= box[1]:
+                return whole, _font(size)
     raise InputError("text", f"{len(text):,} characters", "what can be read in an image", "shorten the text")
 
 
 def _check_characters(text: str) -> None:
-    font = _font(_SMALLEST * 4)
-    missing = bytes(font.getmask(_MISSING))
-    strange = sorted({c for c in text if not c.isspace() and bytes(font.getmask(c)) == missing})
+    strange = sorted(c for c in set(text) if not c.isspace() and not _has(c))
     if strange or not text.strip():
         got = f"characters that the font lacks ({''.join(strange[:10])!a})" if strange else "no text"
         raise InputError("text", got, "text in Latin, Greek or Cyrillic letters", "provide this image yourself")
+
+
+@cache
+def _has(character: str) -> bool:
+    font = _font(_SMALLEST * 4)
+    return bytes(font.getmask(character)) != bytes(font.getmask(_MISSING))
+
+
+@cache
+def _metrics(points: int) -> tuple[float, float, float]:
+    """In pixels: a character's width, from line to line as Pillow draws them, and the last line with its descenders."""
+    font = _font(points)
+    return font.getlength("0"), font.getbbox("A")[3] + SPACING, sum(font.getmetrics())
 
 
 @cache
