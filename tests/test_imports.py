@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("judge_stage", "certified", "stacked"),
     ("report", "cascaded", "calibrated", "corrected", "crossed", "explaining"),
     ("labelled", "ingest", "judging", "served_model"),
-    ("references",),
+    ("references", "benchmarks"),
     ("class_orders", "judges", "metrics", "readers"),
     ("serving",),
     ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting"),

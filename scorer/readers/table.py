@@ -33,14 +33,15 @@ def read(table: Table, *, target: str | None, method: str | None) -> Iterator[Re
     """
     for row in table.rows:
         yield Response(
-            item=_item(table, row),
+            item=item(table, row),
             target=label(table, row, "target") or target or "unknown",
             method=label(table, row, "method") or method or "plain",
             text=text(table, row, "response") or "",
         )
 
 
-def _item(table: Table, row: Row) -> Item:
+def item(table: Table, row: Row) -> Item:
+    """The item of a row; without `item_id` its number counts from 1."""
     return Item(
         item_id=label(table, row, "item_id") or str(row.index + 1),
         query=required_text(table, row, "query"),

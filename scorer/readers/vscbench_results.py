@@ -123,33 +123,43 @@ def _image_columns(names: Sequence[str]) -> list[_ImageColumn]:
 
 def _read_image_centric(table: Table, columns: list[_ImageColumn], method: str) -> Iterator[tuple[Row, str, Response]]:
     for row in table.rows:
-        query = (text(table, row, "Prompt") or "").strip()
-        kind = label(table, row, "Category")
         for column in columns:
-            item = Item(
-                item_id=f"{row.index}-{column.side}-{column.j}",
-                query=query,
-                expects="answer" if column.side == "safe" else "refusal",
-                scenario="image_centric",
-                channel="image",
-                category=kind,
-                group_id=f"image-{row.index:03d}",
-                image=_image(table, row, f"{column.side}_img_{column.j}", "image_centric", kind),
-            )
+            item = image_item(table, row, column.side, column.j)
             yield row, column.name, Response(item, column.target, method, text(table, row, column.name) or "")
 
 
 def _read_text_centric(
     table: Table, columns: Sequence[str], target: str, method: str
 ) -> Iterator[tuple[Row, str, Response]]:
+    names = {channel: name for name, channel in CHANNELS.items() if name in columns}
+    for row, item in text_items(table, list(names)):
+        name = names[str(item.channel)]
+        yield row, name, Response(item, target, method, text(table, row, name) or "")
+
+
+def image_item(table: Table, row: Row, side: str, j: int) -> Item:
+    """The item of a row's image number `j` on its `side`, safe or unsafe."""
+    kind = label(table, row, "Category")
+    return Item(
+        item_id=f"{row.index}-{side}-{j}",
+        query=(text(table, row, "Prompt") or "").strip(),
+        expects="answer" if side == "safe" else "refusal",
+        scenario="image_centric",
+        channel="image",
+        category=kind,
+        group_id=f"image-{row.index:03d}",
+        image=_image(table, row, f"{side}_img_{j}", "image_centric", kind),
+    )
+
+
+def text_items(table: Table, channels: Sequence[str]) -> Iterator[tuple[Row, Item]]:
+    """The items of a text-centric sheet, row by row, in the order of `channels`."""
     twins = TwinGroups()
-    channels = [(name, channel) for name, channel in CHANNELS.items() if name in columns]
     for row in table.rows:
         kind = required_label(table, row, "type")
         group_id = twins.group_id(kind, row.index + 1, str(row.index))
-        for name, channel in channels:
-            item = _text_item(table, row, kind, channel, group_id)
-            yield row, name, Response(item, target, method, text(table, row, name) or "")
+        for channel in channels:
+            yield row, _text_item(table, row, kind, channel, group_id)
 
 
 def _text_item(table: Table, row: Row, kind: str, channel: str, group_id: str) -> Item:
