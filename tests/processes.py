@@ -30,6 +30,8 @@ def everyone() -> list[Process]:
             head, _, tail = path.read_text(encoding="utf-8", errors="replace").rpartition(")")
             # proc(5): pid (name) state ppid pgrp session ...; the start is field 22, the 20th after the name
             fields = tail.split()
+            if fields[0] == "X":  # being buried: its session is gone already and reads 0
+                continue
             found.append(
                 Process(int(path.parent.name), fields[19], int(fields[1]), int(fields[3]), head.partition("(")[2])
             )
