@@ -1,5 +1,6 @@
 """The records that pass between the stages: frozen, one per stage.
 
+benchmark --> Task(Item) --target--> file
 file --reader--> Response(Item) --judge--> Verdict --store--> verdicts.parquet --metrics--> Estimate --> report
 """
 
@@ -37,6 +38,17 @@ class Item:
     group_id: str | None = None
     image: str | None = None
     """Path of the image that goes with the query, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An item as a target is asked: `with_image` is the text that goes with its image where that is not the query.
+
+    The judge reads the item's query: VSCBench's `prompt_origin`, where the target reads `prompt_mm` and an image.
+    """
+
+    item: Item
+    with_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("references", "benchmarks"),
     ("class_orders", "judges", "metrics", "readers", "generation"),
     ("serving",),
-    ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting"),
+    ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting", "images"),
     ("stats", "rubrics"),
     ("assets", "records"),
     ("errors",),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from scorer.errors import InputError
-from scorer.records import Item
+from scorer.records import Item, Task
 
 _FOLDER = Path(__file__).parent
 
@@ -31,8 +31,8 @@ class Benchmark(Protocol):
     def images(self, source: Path) -> Path:
         """The folder that the items' image paths start from."""
 
-    def items(self, source: Path) -> Iterator[Item]:
-        """The items of the files that are there. Raises InputError where a row is bad."""
+    def tasks(self, source: Path) -> Iterator[Task]:
+        """The items of the files that are there, as a target is asked. Raises InputError where a row is bad."""
 
 
 def benchmark_names() -> list[str]:
@@ -50,14 +50,20 @@ def find_benchmark(source: Path) -> tuple[str, Benchmark]:
     raise InputError(source, got, "; or ".join(b.EXPECTED for b in found.values()), "check the path")
 
 
-def read_items(benchmark: Benchmark, source: Path) -> Iterator[Item]:
-    """The items, one by one. Raises InputError where an item's id stands twice, or a row is bad."""
+def read_tasks(benchmark: Benchmark, source: Path) -> Iterator[Task]:
+    """The tasks, one by one. Raises InputError where an item's id stands twice, or a row is bad."""
     seen: set[str] = set()
-    for item in benchmark.items(source):
-        if item.item_id in seen:
-            raise InputError(source, f"the item id {item.item_id!r} twice", "every id once", "rename one of them")
-        seen.add(item.item_id)
-        yield item
+    for task in benchmark.tasks(source):
+        item_id = task.item.item_id
+        if item_id in seen:
+            raise InputError(source, f"the item id {item_id!r} twice", "every id once", "rename one of them")
+        seen.add(item_id)
+        yield task
+
+
+def read_items(benchmark: Benchmark, source: Path) -> Iterator[Item]:
+    """The items alone, as `read_tasks` gives them."""
+    return (task.item for task in read_tasks(benchmark, source))
 
 
 def _benchmark(name: str) -> Benchmark:

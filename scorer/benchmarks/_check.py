@@ -10,8 +10,8 @@ from typing import Any
 from scorer import __version__
 from scorer.assets import file_sha256
 from scorer.benchmarks import Benchmark, find_benchmark, read_items
-from scorer.benchmarks._image_files import MAX_PIXELS, ImageFault, ImageSize, image_size
 from scorer.errors import InputError, StorageError
+from scorer.images import MAX_PIXELS, ImageFault, ImageSize, image_size
 from scorer.records import Item
 from scorer.run_folder import write_json
 

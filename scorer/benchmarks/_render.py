@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from scorer.benchmarks._drawing import SIDE, concat, figstep, typography
-from scorer.benchmarks._image_files import ImageFault, load_image
 from scorer.errors import InputError, ScorerError
+from scorer.images import ImageFault, load_image
 from scorer.readers import Row, Table, open_table, required_label
 from scorer.readers.vscbench_results import IMAGE_FOLDERS
 from scorer.run_folder import storage_errors, write_whole

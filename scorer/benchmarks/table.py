@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from scorer.errors import InputError
-from scorer.readers import open_table, required_label
+from scorer.readers import open_table, required_label, text
 from scorer.readers.table import item as read_item
-from scorer.records import Item
+from scorer.records import Task
 
 NEEDED = ("query", "image", "expects", "category")
 EXPECTED = f"a table (JSONL, CSV, TSV, Parquet, XLSX) with the columns {', '.join(NEEDED)}"
@@ -30,8 +30,12 @@ def images(source: Path) -> Path:
     return source.parent
 
 
-def items(source: Path) -> Iterator[Item]:
-    """One item per row; an empty `image` is a query of text alone. Raises InputError where `expects` is empty."""
+def tasks(source: Path) -> Iterator[Task]:
+    """One item per row; an empty `image` is a query of text alone.
+
+    Where there is a column `prompt_mm`, as VSCBench's sheet calls it, its text goes with the image in place of the
+    query, which stays what is judged. Raises InputError where `expects` is empty.
+    """
     table = open_table(source, lambda columns: columns.issuperset(NEEDED), "queries")
     absent = [name for name in NEEDED if name not in table.columns]
     if absent:
@@ -39,4 +43,5 @@ def items(source: Path) -> Iterator[Item]:
     for row in table.rows:
         required_label(table, row, "expects")
         item = read_item(table, row)
-        yield replace(item, channel=item.channel or ("image" if item.image else "text"))
+        item = replace(item, channel=item.channel or ("image" if item.image else "text"))
+        yield Task(item, text(table, row, "prompt_mm") or None)

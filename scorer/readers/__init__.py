@@ -14,7 +14,7 @@ from typing import cast
 from scorer.errors import InputError
 from scorer.readers._detect import LabelsOnlyError, Reader, detect, label_columns, unrecognised
 from scorer.readers._files import open_table
-from scorer.readers._table import Row, Table, label, required_label, shown, storable, text
+from scorer.readers._table import Row, Table, label, required_label, required_text, shown, storable, text
 from scorer.records import Response
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "read",
     "reader_names",
     "required_label",
+    "required_text",
     "shown",
     "storable",
     "summary",

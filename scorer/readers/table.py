@@ -1,4 +1,7 @@
-"""Any table with the columns query and response, and what else is known: item_id, target, method, channel, expects."""
+"""Any table with the columns query and response, and what else is known: item_id, target, method, channel, expects.
+
+`scorer generate` writes such tables.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ PRIORITY = 90
 NEEDS = (("query", "response"),)
 EXPECTED = "query, response"
 OPTIONAL = ("item_id", "target", "method", "channel", "scenario", "category", "group_id", "expects", "image")
+FAILED = "error"
+"""The `status` of a row whose response never came."""
 
 
 def recognises(columns: frozenset[str]) -> bool:
@@ -29,28 +34,31 @@ def describe(table: Table, *, target: str | None) -> str:
 def read(table: Table, *, target: str | None, method: str | None) -> Iterator[Response]:
     """One response per row. `target` and `method` fill in where the file has no value.
 
-    Raises InputError, as rows are taken, for a blank query, an unknown `expects` or a value that is no text.
+    A row whose `status` is `error` holds no response, whatever else stands there. Raises InputError, as rows are taken,
+    for a blank query without an image, an unknown `expects` or a value that is no text.
     """
     for row in table.rows:
         yield Response(
             item=item(table, row),
             target=label(table, row, "target") or target or "unknown",
             method=label(table, row, "method") or method or "plain",
-            text=text(table, row, "response") or "",
+            text="" if row.values.get("status") == FAILED else text(table, row, "response") or "",
         )
 
 
 def item(table: Table, row: Row) -> Item:
     """The item of a row; without `item_id` its number counts from 1."""
+    image = label(table, row, "image")
     return Item(
         item_id=label(table, row, "item_id") or str(row.index + 1),
-        query=required_text(table, row, "query"),
+        # an image alone may be asked about, as two of VSCBench's rows do
+        query=text(table, row, "query") or "" if image else required_text(table, row, "query"),
         expects=_expects(table, row),
         scenario=label(table, row, "scenario"),
         channel=label(table, row, "channel"),
         category=label(table, row, "category"),
         group_id=label(table, row, "group_id"),
-        image=label(table, row, "image"),
+        image=image,
     )
 
 

@@ -72,7 +72,7 @@ def test_the_published_items(sheets) -> None:
 
 def test_responses_line_up(sheets, write_results) -> None:
     """The items of a result sheet made from the published one are the benchmark's own."""
-    items = {i.item_id: i for i in find_benchmark(sheets)[1].items(sheets)}
+    items = {i.item_id: i for i in read_items(find_benchmark(sheets)[1], sheets)}
     answered = [r.item for path in write_results(sheets) for r in read(path).responses]
     assert len(answered) == 4050
     assert all(items[i.item_id] == i for i in answered)
@@ -105,7 +105,7 @@ def write_results(tmp_path):
 
 def test_the_whole_benchmark_with_placeholders(sheets, tmp_path) -> None:
     placeholder = png(tmp_path / "p.png").read_bytes()
-    for item in find_benchmark(sheets)[1].items(sheets):
+    for item in read_items(find_benchmark(sheets)[1], sheets):
         if item.image:
             path = sheets / item.image
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,18 +1,21 @@
-"""One image file: decoded in full, and refused where it is broken or larger than any benchmark's image."""
+"""One image file: decoded in full, refused where it is broken or larger than any benchmark's image, and shown."""
 
 from __future__ import annotations
 
+import base64
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 Fault = Literal["missing", "empty", "outside", "unreadable", "truncated", "oversized"]
 
 MAX_PIXELS = 89_478_485
 """Pillow's own limit, a quarter of a GiB as 24-bit pixels; beyond it Pillow warns, we refuse before decoding."""
+_TURNED = 0x0112  # Exif's orientation; 1 is upright
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
@@ -69,3 +72,55 @@ def image_size(path: Path) -> ImageSize:
     """Decode the image and forget its pixels. Raises ImageFault."""
     with load_image(path) as image:
         return ImageSize(image.width, image.height, image.format or "")
+
+
+def located(root: Path, name: str) -> Path:
+    """The file of an image named within a folder. Raises ImageFault where it lies outside or is not there."""
+    path = root / name
+    try:
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise ImageFault("outside", "lies outside of the benchmark's folder")
+        if not path.is_file():
+            raise ImageFault("missing", "no such file")
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL
+        raise ImageFault("unreadable", f"a path that cannot be read ({error})") from error
+    return path
+
+
+def as_shown(path: Path) -> Image.Image:
+    """What a person sees: upright, 24-bit colour, transparency on white. Raises ImageFault.
+
+    Libraries differ in what they make of transparency and of Exif's orientation; after this there is nothing to differ
+    about.
+    """
+    return _flattened(load_image(path))
+
+
+def data_url(path: Path) -> str:
+    """The image as a data URL: the file's own bytes where they hold what `as_shown` gives, else a PNG of that.
+
+    Raises ImageFault.
+    """
+    image = load_image(path)
+    if _is_plain(image):
+        kind, data = Image.MIME[image.format or ""], path.read_bytes()
+    else:
+        buffer = io.BytesIO()
+        _flattened(image).save(buffer, format="PNG", compress_level=1)
+        kind, data = "image/png", buffer.getvalue()
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _is_plain(image: Image.Image) -> bool:
+    """Whether any decoder gives the same pixels."""
+    sound = image.format in ("PNG", "JPEG") and image.mode == "RGB" and "transparency" not in image.info
+    return sound and image.getexif().get(_TURNED, 1) == 1
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    upright = ImageOps.exif_transpose(image)
+    if not upright.has_transparency_data:
+        return upright.convert("RGB")
+    layered = upright.convert("RGBA")
+    white = Image.new("RGBA", layered.size, "white")
+    return Image.alpha_composite(white, layered).convert("RGB")
