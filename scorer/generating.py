@@ -2,74 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
 
-from scorer.target_model import Target, TargetOptions
+from scorer import __version__
+from scorer.errors import InputError, RunError
+from scorer.generate_options import GenerateOptions, GenerateProgress, GenerateSummary
+from scorer.generation.journal import Journal, check_name
+from scorer.generation.messages import Messages
+from scorer.generation.row import row_of
+from scorer.generation.tokens import TokenEstimate, estimate
+from scorer.generation_tasks import Asked, Plan, make_plan
+from scorer.images import ImageFault
+from scorer.target_model import Target, Who, open_target
 
-
-class GenerateProgress(Protocol):
-    """Where a generation says how far it is."""
-
-    def start(self, what: str, total: int) -> None:
-        """`total` items are about to be asked."""
-
-    def advance(self, items: int, tokens: int) -> None:
-        """So many more items are answered, or failed; they took so many written tokens."""
-
-    def finish(self) -> None:
-        """No more items come."""
-
-
-@dataclass(frozen=True)
-class GenerateOptions:
-    """What a user asks `scorer generate` to do: one target, one method, one file."""
-
-    benchmark: Path
-    """VSCBench's folder, or a table with the columns query, image, expects, category."""
-    out: Path
-    """The table to write, NAME.jsonl; NAME.manifest.json beside it says how it came about."""
-    target: TargetOptions
-    method: str = "plain"
-    channels: tuple[str, ...] = ()
-    """The channels to ask, all where empty."""
-    max_new_tokens: int = 4096
-    wording: Path | None = None
-    """Text file with {query} in it that takes the place of the method's own wording."""
-    figstep_prompt: Path | None = None
-    """Text file with the instruction that goes with FigStep's images."""
-    demonstrations: Path | None = None
-    """Table with the columns image, query, response, expects, for methods with shots."""
-    retry_failed: bool = False
-    """Ask items again that failed, and those that were never asked."""
-    allow_missing: bool = False
-    """Run on the items whose images are there; the others are left out and counted."""
-    force: bool = False
-    """Start anew where `out` came of another benchmark, target or options."""
+__all__ = ["GenerateOptions", "GenerateProgress", "GenerateSummary", "estimate_tokens", "generate", "plan_of"]
 
 
-@dataclass(frozen=True)
-class GenerateSummary:
-    """What a generation did. Token counts and seconds are those of this call alone."""
+@dataclass
+class _Counts:
+    """What this call did."""
 
-    out: Path
-    items: int
-    """Rows of the table: `ok` + `failed`."""
-    ok: int
-    failed: int
-    left_out: int
-    """Items that were not asked because their image is missing."""
-    asked: int
-    """Items asked by this call; the others were there already."""
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float
-    reasons: dict[str, int]
-    """Why items failed, with their numbers."""
-    meaning: str
-    """One sentence on what numbers mean where items were left out, else ""."""
+    asked: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 def generate(
@@ -90,4 +51,165 @@ def generate(
     stand among the items; RunError where `out` belongs to other options (without `force`) or another process writes
     it; ServerError where the target cannot be started or died; StorageError where the disk refuses.
     """
-    raise NotImplementedError
+    check_name(options.out)
+    plan = plan_of(options, say)
+    journal = Journal(options.out)
+    with nullcontext(target) if target else open_target(options.target, say) as opened, journal.claimed():
+        counts = _Counts()
+        who = _agree(options, plan, journal, opened)
+        todo = _todo(options, plan, journal)
+        if todo:
+            journal.write_manifest(_record(options, plan, who, "running"))
+            progress.start(f"asking {who.name} ({options.method})", todo)
+            try:
+                _ask(options, plan, journal, opened, who, counts, progress)
+            finally:
+                progress.finish()
+        else:
+            say(f"{options.out}: all items are there already")
+        return _settle(options, plan, journal, who, counts)
+
+
+def plan_of(options: GenerateOptions, say: Callable[[str], None]) -> Plan:
+    """What will be asked: benchmark, images, wordings and demonstrations read and checked, and nothing started.
+
+    Raises InputError as `generate` does.
+    """
+    plan = make_plan(
+        options.benchmark,
+        method=options.method,
+        channels=options.channels,
+        wording=options.wording,
+        figstep_prompt=options.figstep_prompt,
+        demonstrations=options.demonstrations,
+    )
+    if plan.missing and not options.allow_missing:
+        got = f"{len(plan.missing):,} files missing, of them {plan.missing[0]}"
+        fix = "see `scorer benchmark check` and `render`, or run on what is there with --allow-missing"
+        raise InputError(options.benchmark, got, "every sheet and image", fix)
+    if not plan.items:
+        raise InputError(options.benchmark, "no item that can be asked", "at least one", "check images and --channel")
+    if plan.meaning:
+        say(plan.meaning)
+    return plan
+
+
+def estimate_tokens(options: GenerateOptions, say: Callable[[str], None]) -> TokenEstimate:
+    """How many tokens the generation will take; nothing is asked or started. Raises InputError as `generate` does."""
+    plan = plan_of(options, say)
+    folder = options.target.folder
+    conversations = (plan.messages(asked) for asked in plan.asked())
+    known = folder if folder and folder.is_dir() else None
+    try:
+        return estimate(conversations, plan.items, options.max_new_tokens, known)
+    except ImageFault as fault:
+        raise InputError(options.benchmark, f"a broken image ({fault.reason})", "readable images") from fault
+
+
+def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Target) -> Who:
+    """Who answers, after making sure that rows which are there came about in the same way."""
+    known = journal.manifest()
+    if options.force:
+        journal.clear()
+        known = None
+    if known is None and options.out.exists():
+        raise RunError(f"{options.out}: is there, and not from here; choose another --out, or --force to replace it.")
+    journal.load()
+    if known is None or not len(journal):
+        return target.who
+    same = _identity(options, plan)
+    other = [name for name, value in same.items() if known.get("identity", {}).get(name) != value]
+    who = Who(known.get("target", ""), known.get("target_digest", ""))
+    if not other and options.target.url and known.get("state") == "complete" and not _todo(options, plan, journal):
+        return who  # nothing will be asked: the server need not run
+    if who != target.who:
+        other.append("target")
+    if other:
+        raise RunError(
+            f"{options.out}: holds responses with other {' and '.join(other)}; choose another --out, or --force to "
+            "start anew."
+        )
+    return who
+
+
+def _identity(options: GenerateOptions, plan: Plan) -> dict[str, Any]:
+    """What rows of one table have in common, beside the target."""
+    return plan.identity | {
+        "backend": options.target.backend,
+        "method": options.method,
+        "max_new_tokens": options.max_new_tokens,
+    }
+
+
+def _wanted(options: GenerateOptions, journal: Journal, item_id: str) -> bool:
+    return item_id not in journal or (options.retry_failed and journal.failed(item_id))
+
+
+def _todo(options: GenerateOptions, plan: Plan, journal: Journal) -> int:
+    return sum(_wanted(options, journal, asked.item.item_id) for asked in plan.asked())
+
+
+def _ask(
+    options: GenerateOptions,
+    plan: Plan,
+    journal: Journal,
+    target: Target,
+    who: Who,
+    counts: _Counts,
+    progress: GenerateProgress,
+) -> None:
+    """Every item that is wanted, streamed; each answer is a row at once."""
+
+    def conversations() -> Iterator[tuple[Asked, Messages]]:
+        for asked in plan.asked():
+            if _wanted(options, journal, asked.item.item_id):
+                yield asked, plan.messages(asked)
+
+    for asked, outcome in target.backend.answer(conversations(), options.max_new_tokens):
+        prompt = plan.messages(asked)[-1].text
+        journal.append(row_of(asked.item, prompt, outcome, who.name, options.method, plan.method.final))
+        counts.asked += 1
+        counts.prompt_tokens += outcome.prompt_tokens or 0
+        counts.completion_tokens += outcome.completion_tokens or 0
+        progress.advance(1, outcome.completion_tokens or 0)
+
+
+def _settle(options: GenerateOptions, plan: Plan, journal: Journal, who: Who, counts: _Counts) -> GenerateSummary:
+    """Put the table in place, and say what is in it."""
+    unsettled = journal.unsettled
+    if unsettled:
+        journal.settle(plan.item_ids())
+    reasons: Counter[str] = Counter()
+    ok = 0
+    for row in journal.rows(plan.item_ids()):
+        if row["status"] == "ok":
+            ok += 1
+        else:
+            reasons[row["reason"]] += 1
+    if unsettled:
+        found = {"ok": ok, "failed": reasons.total(), "reasons": dict(reasons), "left_out": plan.left_out}
+        journal.write_manifest(_record(options, plan, who, "complete") | found | {"meaning": plan.meaning})
+    return GenerateSummary(
+        out=options.out,
+        items=ok + reasons.total(),
+        ok=ok,
+        failed=reasons.total(),
+        left_out=plan.left_out,
+        asked=counts.asked,
+        prompt_tokens=counts.prompt_tokens,
+        completion_tokens=counts.completion_tokens,
+        seconds=round(time.monotonic() - counts.began, 3),
+        reasons=dict(reasons.most_common()),
+        meaning=plan.meaning,
+    )
+
+
+def _record(options: GenerateOptions, plan: Plan, who: Who, state: str) -> dict[str, Any]:
+    """How the rows come about. Texts stand in full: a manifest says what was sent."""
+    return {
+        **{"state": state, "scorer": __version__, "benchmark": str(options.benchmark)},
+        **{"target": who.name, "target_digest": who.digest, "target_source": options.target.target},
+        **{"decoding": "greedy", "demonstrations": str(options.demonstrations or "")},
+        **{"wording": plan.wording, "figstep_prompt": plan.figstep},
+        "identity": _identity(options, plan),
+    }

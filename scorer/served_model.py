@@ -75,10 +75,15 @@ def open_model(options: ServerOptions, say: Callable[[str], None]) -> Iterator[S
 
 
 class OwnServer:
-    """A server of ours as a place to ask: brought back once where it died."""
+    """A server of ours as a place to ask: brought back once where it died.
 
-    def __init__(self, server: LocalServer, say: Callable[[str], None]) -> None:
-        self._server, self._say = server, say
+    `role` is who runs on it, `kept` what it gave, both for messages.
+    """
+
+    def __init__(
+        self, server: LocalServer, say: Callable[[str], None], role: str = "judge", kept: str = "verdicts"
+    ) -> None:
+        self._server, self._say, self._role, self._kept = server, say, role, kept
         self._recovered = False
 
     def url(self) -> str:
@@ -89,35 +94,40 @@ class OwnServer:
         """Start the server again, once. Raises ServerError, with the end of its log, where it dies again."""
         if self._recovered:
             raise ServerError(
-                "the judge's server died a second time; mend what its log says and start the same command again. "
-                f"Verdicts so far are kept. The log ends:\n{self._server.log_tail()}"
+                f"the {self._role}'s server died a second time; mend what its log says and start the same command "
+                f"again. {self._kept.capitalize()} so far are kept. The log ends:\n{self._server.log_tail()}"
             )
         self._recovered = True
-        self._say("The judge's server died and is started again; verdicts so far are kept.")
+        self._say(f"The {self._role}'s server died and is started again; {self._kept} so far are kept.")
         self._server.restart()
         return True
 
 
 def _identify_running(url: str, name: str | None, say: Callable[[str], None]) -> Identity:
     """What the server says about itself, and the model's files where it names a folder that lies here."""
-    from scorer.assets import text_sha256
     from scorer.endpoint.served import identify_running
-    from scorer.serving.model_folder import special_tokens
-    from scorer.serving.model_hash import model_sha256
 
     said = identify_running(url, name)
-    folder = Path(said.root) if said.root else None
-    if folder is not None and (folder / "config.json").is_file():
-        return replace(
-            said,
-            digest=text_sha256(said.digest, model_sha256(folder)),
-            special_tokens=tuple(special_tokens(folder)),
-        )
+    if (known := with_files(said)) is not None:
+        return known
     say(
         f"The model at {url} is known by its name alone ({said.root or said.model}): after you change what is served "
         "under that name, score with --no-cache."
     )
     return said
+
+
+def with_files(said: Identity) -> Identity | None:
+    """An identity with the model's files in it; None where the server names no folder, or none that lies here."""
+    from scorer.assets import text_sha256
+    from scorer.serving.model_folder import special_tokens
+    from scorer.serving.model_hash import model_sha256
+
+    folder = Path(said.root) if said.root else None
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    digest = text_sha256(said.digest, model_sha256(folder))
+    return replace(said, digest=digest, special_tokens=tuple(special_tokens(folder)))
 
 
 def _identify_own(options: ServerOptions, server: LocalServer) -> Identity:

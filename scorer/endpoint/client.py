@@ -174,8 +174,8 @@ class _Asking(Generic[Key]):
                 return
             if not await _apart(self._place.recover):
                 raise ServerError(
-                    f"the judge's server at {self._base} does not answer any more; start it and the same command "
-                    "again. Verdicts so far are kept."
+                    f"the server at {self._base} does not answer any more; start it and the same command again. What "
+                    "it answered so far is kept."
                 )
             self._base = await _apart(self._place.url)
             self._recoveries += 1

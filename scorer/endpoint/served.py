@@ -176,10 +176,13 @@ class RunningServer:
         return False
 
 
-def identify_running(url: str, model: str | None = None) -> Identity:
+def identify_running(
+    url: str, model: str | None = None, *, url_option: str = "--judge-url", name_option: str = "--judge-name"
+) -> Identity:
     """Who answers at a URL: the model named, or the only one served, with all that the server says about itself.
 
-    Raises ServerError where the server cannot be reached or serves no such model.
+    `url_option` and `name_option` are what messages call the two. Raises ServerError where the server cannot be
+    reached or serves no such model.
     """
     try:
         response = httpx.get(f"{url}/models", timeout=_PATIENCE, trust_env=False)
@@ -187,7 +190,7 @@ def identify_running(url: str, model: str | None = None) -> Identity:
         served = {m["id"]: m for m in found["data"]}
     except httpx.HTTPError as error:
         raise ServerError(
-            f"got --judge-url {url}, where no server answers ({type(error).__name__}); start one with `scorer serve`, "
+            f"got {url_option} {url}, where no server answers ({type(error).__name__}); start one with `scorer serve`, "
             "or correct the URL (it usually ends in /v1)."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -197,10 +200,10 @@ def identify_running(url: str, model: str | None = None) -> Identity:
         ) from error
     # one model may be served under several names
     if model is None and len({about.get("root", name) for name, about in served.items()}) != 1:
-        raise ServerError(f"{url}: serves {', '.join(served) or 'no model'}; expected one; name it with --judge-name.")
+        raise ServerError(f"{url}: serves {', '.join(served) or 'no model'}; expected one; name it with {name_option}.")
     name = model or next(iter(served))
     if name not in served:
-        raise ServerError(f"{url}: serves {', '.join(served)}; got --judge-name {name!r}; choose one of them.")
+        raise ServerError(f"{url}: serves {', '.join(served)}; got {name_option} {name!r}; choose one of them.")
     about = served[name]
     version = _object(lambda: httpx.get(f"{url.removesuffix('/v1')}/version", timeout=_PATIENCE, trust_env=False))
     root = about.get("root")

@@ -1,0 +1,13 @@
+"""A demonstration to answer and one to refuse go before the query."""
+
+from __future__ import annotations
+
+from scorer.generation.methods._turns import after_demonstrations, whole
+from scorer.generation.prompts import QUERY
+
+WORDING = QUERY
+NEEDED = (QUERY,)
+SHOTS = 1
+
+messages = after_demonstrations
+final = whole

@@ -1,0 +1,100 @@
+"""Conversations -> what a model reads: its own processor and chat template, from a local folder.
+
+The texts are those that vLLM makes of the same conversation: templates that take lists of parts get them, others get
+the image's placeholder, a line break, and the text.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scorer.errors import MissingExtraError, ServerError
+from scorer.generation.messages import Message, Messages
+from scorer.images import as_shown
+
+_PROBE = "scorer probe"
+
+
+class Renderer:
+    """The processor of a model folder. Raises ServerError where the folder has none that can be used."""
+
+    def __init__(self, folder: Path, *, trust_remote_code: bool = False) -> None:
+        self._folder = folder
+        self.processor = _load(folder, trust_remote_code)
+        self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        self._takes_parts = self._probe()
+        # a template that writes the sequence's beginning itself must not get a second one from the tokenizer
+        start = self.tokenizer.bos_token
+        self.adds_special_tokens = not (start and self.text((Message("user", _PROBE),)).startswith(start))
+
+    def text(self, messages: Messages) -> str:
+        """The conversation as the template writes it, up to where the answer begins."""
+        content = self._parts if self._takes_parts else self._string
+        turns = [{"role": m.role, "content": content(m)} for m in messages]
+        return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+
+    def inputs(self, conversations: Sequence[Messages]) -> Any:
+        """Tensors for a batch of conversations with equally many images each, padded on the left.
+
+        Raises ImageFault for a bad image, and whatever the processor raises for what it cannot take.
+        """
+        images = [[as_shown(m.image) for m in messages if m.image] for messages in conversations]
+        self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        settings: dict[str, Any] = {"padding": True, "add_special_tokens": self.adds_special_tokens}
+        if images[0]:
+            settings["images"] = images
+        return self.processor(text=[self.text(m) for m in conversations], return_tensors="pt", **settings)
+
+    def _probe(self) -> bool:
+        """Whether the template takes lists of parts: their text must come out, and not as a list."""
+        turn = {"role": "user", "content": self._parts(Message("user", _PROBE))}
+        try:
+            text = self.processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
+        except Exception as error:  # Jinja's errors, and what templates raise themselves
+            if isinstance(error, ValueError) and "does not have a chat template" in str(error):
+                raise ServerError(f"{self._folder}: {error} Take the instruct variant of the model.") from error
+            return False
+        return _PROBE in text and "'type'" not in text and '"type"' not in text
+
+    def _parts(self, message: Message) -> list[dict[str, str]]:
+        image = [{"type": "image"}] if message.image else []
+        return image + ([{"type": "text", "text": message.text}] if message.text or not image else [])
+
+    def _string(self, message: Message) -> str:
+        place = getattr(self.processor, "image_token", None) or getattr(self.tokenizer, "image_token", None)
+        if message.image and not place:
+            raise ServerError(f"{self._folder}: its chat template takes no images, and its processor names no token.")
+        return "\n".join(part for part in (place if message.image else "", message.text) if part)
+
+
+def _load(folder: Path, trust_remote_code: bool) -> Any:
+    transformers: Any = importlib.import_module("transformers")  # seconds
+    transformers.logging.set_verbosity_error()
+    try:
+        return transformers.AutoProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except ImportError as error:
+        first = str(error).strip().partition("\n")[0]
+        raise MissingExtraError(
+            f"{folder}: its processor needs a package that is missing ({first}); install what it names, or use "
+            "--backend vllm."
+        ) from error
+    except Exception as error:  # transformers raises almost anything for a folder that it does not understand
+        raise unusable(folder, error, trust_remote_code) from error
+
+
+def unusable(folder: Path, error: Exception, trust_remote_code: bool) -> ServerError:
+    """The sentence for a folder that transformers refuses."""
+    first = str(error).strip().partition("\n")[0] or type(error).__name__
+    if "trust_remote_code" in str(error) and not trust_remote_code:
+        return ServerError(
+            f"{folder}: this model needs code that lies in its folder; read that code, and add --trust-remote-code if "
+            "it may run here."
+        )
+    return ServerError(f"{folder}: transformers cannot use it ({first}); expected an image-text-to-text model.")
