@@ -120,9 +120,9 @@ def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Targe
     same = _identity(options, plan)
     other = [name for name, value in same.items() if known.get("identity", {}).get(name) != value]
     who = Who(known.get("target", ""), known.get("target_digest", ""))
-    if not other and options.target.url and known.get("state") == "complete" and not _todo(options, plan, journal):
-        return who  # nothing will be asked: the server need not run
-    if who != target.who:
+    # where nothing will be asked, a server need not run; a folder tells without
+    settled = options.target.url and known.get("state") == "complete" and not _todo(options, plan, journal)
+    if not other and not settled and who != target.who:
         other.append("target")
     if other:
         raise RunError(
@@ -186,7 +186,7 @@ def _settle(options: GenerateOptions, plan: Plan, journal: Journal, who: Who, co
             ok += 1
         else:
             reasons[row["reason"]] += 1
-    if unsettled:
+    if unsettled or (journal.manifest() or {}).get("state") != "complete":
         found = {"ok": ok, "failed": reasons.total(), "reasons": dict(reasons), "left_out": plan.left_out}
         journal.write_manifest(_record(options, plan, who, "complete") | found | {"meaning": plan.meaning})
     return GenerateSummary(

