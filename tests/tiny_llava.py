@@ -1,4 +1,4 @@
-"""A tiny random LLaVA, made on the spot: real files that vLLM serves and transformers loads; no sense in its answers."""
+"""A tiny random LLaVA, made on the spot: real files that vLLM serves and transformers loads; its answers are noise."""
 
 from __future__ import annotations
 

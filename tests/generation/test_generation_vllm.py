@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 from generating_world import run
-from mini_benchmark import ITEMS, demonstrations, make_mini, read_rows
+from mini_benchmark import ITEMS, demonstrations, make_mini, read_rows, write_rows
+from PIL import Image
 from processes import HANGING, below, left, until
 from tiny_llava import CONTEXT, STRING_TEMPLATE
 
@@ -21,6 +25,7 @@ from scorer.generation.backends.vllm import VllmBackend
 from scorer.generation.methods import find_method, method_names
 from scorer.generation.rendering import Renderer
 from scorer.generation_tasks import make_plan
+from scorer.images import as_shown
 from scorer.readers import read
 from scorer.target_model import Target, TargetOptions, open_target
 
@@ -59,22 +64,21 @@ def url(target: Target) -> str:
     return target.backend._model.place.url()
 
 
+def pixels_of(data_url: str) -> bytes:
+    """What a data URL's image decodes to."""
+    data = base64.b64decode(data_url.partition("base64,")[2])
+    return Image.open(io.BytesIO(data)).convert("RGB").tobytes()
+
+
 def test_both_backends_send_the_same_prompt_and_the_same_image(
     target: Target, mini: Path, tiny_llava: Path, tmp_path: Path
 ) -> None:
     """Token for token, images' places included, and pixel for pixel: what the server decodes is what is processed."""
-    import base64
-    import io
-
-    from PIL import Image, ImageChops
-
-    from scorer.images import as_shown
-
     renderer = Renderer(tiny_llava)
     demos = demonstrations(tmp_path)
     backend = target.backend
     assert isinstance(backend, VllmBackend)
-    compared = 0
+    compared = images = 0
     for method in method_names():
         shots = find_method(method).SHOTS
         plan = make_plan(
@@ -92,20 +96,19 @@ def test_both_backends_send_the_same_prompt_and_the_same_image(
             body = backend._settings(1) | {"messages": [backend._turn(m) for m in messages], "return_token_ids": True}
             reply = httpx.post(f"{url(target)}/chat/completions", json=body, timeout=HANGING, trust_env=False).json()
             assert reply["prompt_token_ids"] == renderer.inputs([messages])["input_ids"][0].tolist()
-            for part, message in zip(body["messages"][-1]["content"], messages[-1:], strict=False):
-                if part["type"] == "image_url" and message.image:
-                    data = base64.b64decode(part["image_url"]["url"].partition("base64,")[2])
-                    decoded = Image.open(io.BytesIO(data)).convert("RGB")
-                    assert ImageChops.difference(decoded, as_shown(message.image)).getbbox() is None
+            for turn, message in zip(body["messages"], messages, strict=True):
+                if message.image:
+                    assert pixels_of(turn["content"][0]["image_url"]["url"]) == as_shown(message.image).tobytes()
+                    images += 1
             compared += 1
     assert compared == len(method_names()) * 6
+    # 5 of 6 channels show an image; one_shot brings 2 more for each of 6 items, two_shot 4
+    assert images == 5 * 5 + 6 * 2 + 6 * 4
 
 
 def test_a_template_that_knows_texts_alone_is_filled_alike(
     target: Target, mini: Path, tiny_llava: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     model = Path(shutil.copytree(tiny_llava, tmp_path / "model"))
     (model / "chat_template.jinja").write_text(STRING_TEMPLATE, encoding="utf-8")
     renderer = Renderer(model)
@@ -156,12 +159,8 @@ def test_the_command_goes_to_a_server_that_runs(target: Target, mini: Path, tmp_
 
 
 def test_what_does_not_fit_the_context_fails_alone(target: Target, tmp_path: Path) -> None:
-    from mini_benchmark import write_rows
-
-    rows = [
-        {"query": text, "image": "", "expects": "answer", "category": "c"}
-        for text in ("Hello", "word " * CONTEXT, "Bye")
-    ]
+    texts = ("Hello", "word " * CONTEXT, "Bye")
+    rows = [{"query": text, "image": "", "expects": "answer", "category": "c"} for text in texts]
     out = tmp_path / "r.jsonl"
     summary = run(write_rows(tmp_path / "b.jsonl", rows), out, target.options, opened=target, max_new_tokens=4096)
     assert (summary.ok, summary.failed) == (2, 1)
