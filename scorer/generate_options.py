@@ -69,3 +69,5 @@ class GenerateSummary:
     """Why items failed, with their numbers."""
     meaning: str
     """One sentence on what numbers mean where items were left out, else ""."""
+    cut: int
+    """Responses among `ok` that were cut off, at `max_new_tokens` or at the end of the context."""

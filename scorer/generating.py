@@ -180,14 +180,15 @@ def _settle(options: GenerateOptions, plan: Plan, journal: Journal, who: Who, co
     if unsettled:
         journal.settle(plan.item_ids())
     reasons: Counter[str] = Counter()
-    ok = 0
+    ok = cut = 0
     for row in journal.rows(plan.item_ids()):
         if row["status"] == "ok":
             ok += 1
+            cut += row["finish"] == "length"
         else:
             reasons[row["reason"]] += 1
     if unsettled or (journal.manifest() or {}).get("state") != "complete":
-        found = {"ok": ok, "failed": reasons.total(), "reasons": dict(reasons), "left_out": plan.left_out}
+        found = {"ok": ok, "failed": reasons.total(), "reasons": dict(reasons), "cut": cut, "left_out": plan.left_out}
         journal.write_manifest(_record(options, plan, who, "complete") | found | {"meaning": plan.meaning})
     return GenerateSummary(
         out=options.out,
@@ -201,6 +202,7 @@ def _settle(options: GenerateOptions, plan: Plan, journal: Journal, who: Who, co
         seconds=round(time.monotonic() - counts.began, 3),
         reasons=dict(reasons.most_common()),
         meaning=plan.meaning,
+        cut=cut,
     )
 
 

@@ -50,7 +50,7 @@ class TargetOptions:
     dtype: str = "auto"
     """auto (as the weights are stored), float32 or bfloat16 (transformers)."""
     trust_remote_code: bool = False
-    """Run code that lies in the model's folder (transformers)."""
+    """Run code that lies in the model's folder."""
 
     @property
     def url(self) -> str | None:
@@ -167,7 +167,8 @@ def _served(options: TargetOptions, say: Callable[[str], None]) -> Iterator[Targ
     assert options.folder is not None
     folder = options.folder.absolute()
     server: LocalServer
-    args = (*_SERVER_ARGS, *options.vllm_args)
+    own_code = ("--trust-remote-code",) if options.trust_remote_code else ()
+    args = (*_SERVER_ARGS, *own_code, *options.vllm_args)
     with LocalServer(folder, python=options.vllm_python, served_name=_ROLE, args=args, say=say) as server:
 
         def identify() -> Identity:

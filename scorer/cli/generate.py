@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Items at once (transformers).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="For transformers.")
 @click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="For transformers.")
-@click.option("--trust-remote-code", is_flag=True, help="Run code from the model's folder (transformers).")
+@click.option("--trust-remote-code", is_flag=True, help="Run code that lies in the model's folder.")
 def command(
     benchmark: Path,
     target: str,
@@ -141,5 +141,7 @@ def _show(summary: GenerateSummary) -> None:
     click.echo(f"asked now: {summary.asked:,} in {summary.seconds:,.0f} s{rate}")
     for reason, count in list(summary.reasons.items())[:10]:
         click.echo(printable(f"failed: {reason} ({count:,} items)"))
+    if summary.cut:
+        click.echo(f"cut off before their end: {summary.cut:,} responses")
     if summary.failed:
         click.echo("--retry-failed asks those again")

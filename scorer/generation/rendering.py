@@ -80,13 +80,13 @@ def _load(folder: Path, trust_remote_code: bool) -> Any:
         return transformers.AutoProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except ImportError as error:
-        first = str(error).strip().partition("\n")[0]
-        raise MissingExtraError(
-            f"{folder}: its processor needs a package that is missing ({first}); install what it names, or use "
-            "--backend vllm."
-        ) from error
     except Exception as error:  # transformers raises almost anything for a folder that it does not understand
+        if isinstance(error, ImportError) or "to be installed" in str(error):
+            first = " ".join(str(error).strip().partition("\n")[0].split())
+            raise MissingExtraError(
+                f"{folder}: its processor needs a package that is missing here ({first}); install it beside scorer "
+                "(`pip install torchvision` where that is it), or take --backend vllm."
+            ) from error
         raise unusable(folder, error, trust_remote_code) from error
 
 

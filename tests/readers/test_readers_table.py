@@ -84,3 +84,18 @@ def test_a_workbook_error_in_an_id_is_refused(write) -> None:
     path = write("data.xlsx", [{"query": "a", "response": "x", "item_id": "#REF!"}])
     with pytest.raises(InputError, match="the spreadsheet error #REF! in the column 'item_id', row 2"):
         list(read(path).responses)
+
+
+def test_a_failed_row_has_no_response_and_an_image_alone_may_be_the_query(write) -> None:
+    """What `scorer generate` writes: its errors are missing responses, never refusals."""
+    rows = [
+        {"query": "a", "response": "I cannot", "image": "a.png", "status": "error"},
+        {"query": "", "response": "x", "image": "a.png", "status": "ok"},
+        {"query": "c", "response": "x", "image": None, "status": True},
+    ]
+    failed, image, other = read(write("r.jsonl", rows)).responses
+    assert failed.missing
+    assert (image.item.query, image.text) == ("", "x")
+    assert other.text == "x"
+    with pytest.raises(InputError, match="nothing in the column 'query'"):
+        list(read(write("q.jsonl", [{"query": " ", "response": "x", "image": ""}])).responses)
