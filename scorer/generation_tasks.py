@@ -77,8 +77,10 @@ class Plan:
 
     def _ask(self, task: Task) -> Ask | None:
         """None where the item's image is missing."""
+        if task.item.channel == "text":
+            return ask_of(task, None, self.figstep)
         if task.item.image is None:
-            return ask_of(task, None, self.figstep) if task.item.channel == "text" else None
+            return None
         try:
             return ask_of(task, located(self.benchmark.images(self.source), task.item.image), self.figstep)
         except ImageFault:

@@ -26,7 +26,12 @@ class Ask:
 
 
 def ask_of(task: Task, image: Path | None, figstep: str = FIGSTEP) -> Ask:
-    """`figstep`'s instruction in that channel, the text that goes with the image where there is one, else the query."""
+    """What the channel says: the query alone in `text`, `figstep`'s instruction in that channel.
+
+    Else the text that goes with the image where the task has one, or the query.
+    """
+    if task.item.channel == "text":
+        return Ask(task.item.query)
     if task.item.channel == "figstep":
         return Ask(figstep, image)
     return Ask(task.with_image if image and task.with_image else task.item.query, image)

@@ -26,6 +26,9 @@ class Renderer:
         self.processor = _load(folder, trust_remote_code)
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
         self._takes_parts = self._probe()
+        self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
         # a template that writes the sequence's beginning itself must not get a second one from the tokenizer
         start = self.tokenizer.bos_token
         self.adds_special_tokens = not (start and self.text((Message("user", _PROBE),)).startswith(start))
@@ -42,9 +45,6 @@ class Renderer:
         Raises ImageFault for a bad image, and whatever the processor raises for what it cannot take.
         """
         images = [[as_shown(m.image) for m in messages if m.image] for messages in conversations]
-        self.tokenizer.padding_side = "left"
-        if self.tokenizer.pad_token is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
         settings: dict[str, Any] = {"padding": True, "add_special_tokens": self.adds_special_tokens}
         if images[0]:
             settings["images"] = images

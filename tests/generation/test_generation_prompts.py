@@ -50,6 +50,7 @@ def test_the_figstep_instruction_can_be_the_users() -> None:
 
 def test_a_text_for_beside_the_image_is_not_sent_without_one() -> None:
     assert ask_of(task("typography", with_image="what is shown"), None).text == "the query"
+    assert ask_of(task("text", with_image="what is shown"), IMAGE) == Ask("the query")
 
 
 @given(WORDS)

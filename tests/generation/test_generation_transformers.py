@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from generating_world import Quiet, run
+from hypothesis import given
+from hypothesis import strategies as st
 from mini_benchmark import ITEMS, demonstrations, make_mini, picture, read_rows, write_rows
 from PIL import Image
 from processes import until
@@ -105,6 +109,35 @@ def test_an_answer_ends_where_the_model_ends_it(tiny_llava: Path, tmp_path: Path
     assert (ended.finish, ended.completion_tokens) == ("stop", 2)
     assert ended.text == renderer.tokenizer.decode(ids[:1])
     assert str(free.text).startswith(str(ended.text))
+
+
+def test_a_folders_own_sampling_settings_do_not_count(tiny_llava: Path, tmp_path: Path) -> None:
+    """Each of these would change the answer of a greedy decoding; only the end tokens are the folder's."""
+    model = Path(shutil.copytree(tiny_llava, tmp_path / "model"))
+    settings = json.loads((model / "generation_config.json").read_text("utf-8"))
+    settings |= {"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0, "no_repeat_ngram_size": 1}
+    settings |= {"num_beams": 3, "max_length": 20, "suppress_tokens": list(range(100, 600))}
+    (model / "generation_config.json").write_text(json.dumps(settings), "utf-8")
+    asked = [("a", (Message("user", "Hello"),))]
+    found = []
+    for folder in (tiny_llava, model):
+        with open_target(options(folder), print) as target:
+            found.append(dict(target.backend.answer(asked, 40)))
+    assert found[0] == found[1]
+    assert found[0]["a"].completion_tokens == 40
+
+
+@given(st.text())
+def test_every_query_reaches_the_model_whole(tiny_llava: Path, query: str) -> None:
+    """In the template's output, and through the tokenizer and back."""
+    renderer = _renderer(tiny_llava)
+    text = renderer.text(find_method("plain").messages(Ask(query), "{query}", ()))
+    assert text == f"USER: {query.strip()} ASSISTANT:"
+    ids = renderer.tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert renderer.tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text
+
+
+_renderer = cache(Renderer)
 
 
 def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path) -> None:

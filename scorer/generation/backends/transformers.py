@@ -69,15 +69,17 @@ class TransformersBackend:
             full = Outcome(None, f"the prompt of {length} tokens fills the model's context")
             return [full] * len(conversations)
         with torch.inference_mode():
-            written = model.generate(**inputs, generation_config=_greedy(model, renderer, room))[:, length:]
+            written = model.generate(**inputs, max_new_tokens=room)[:, length:]
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
-        ends = _ends(model, renderer)
+        ends = set(model.generation_config.eos_token_id or ())
         return [_outcome(renderer, row, ends, prompt) for row, prompt in zip(written.tolist(), prompts, strict=True)]
 
     def _ready(self) -> tuple[Renderer, Any]:
         if self._loaded is None:
             renderer = Renderer(self._folder, trust_remote_code=self._trust)
-            self._loaded = (renderer, self._model())
+            model = self._model()
+            model.generation_config = _greedy(model, renderer)
+            self._loaded = (renderer, model)
         return self._loaded
 
     def _model(self) -> Any:
@@ -86,18 +88,17 @@ class TransformersBackend:
             kinds.append(transformers.AutoModelForCausalLM)  # what older models' own code registers as
         for last, kind in enumerate(kinds, 1 - len(kinds)):
             try:
-                model = kind.from_pretrained(
+                model: Any = kind.from_pretrained(
                     self._folder,
                     dtype=self._dtype,
                     local_files_only=True,
                     trust_remote_code=self._trust,
                     use_safetensors=True,
                 )
+                return model.to(self._device).eval()
             except Exception as error:  # transformers raises almost anything for a folder that it does not understand
                 if last == 0:
                     raise unusable(self._folder, error, self._trust) from error
-            else:
-                return model.to(self._device).eval()
         raise AssertionError("no kind of model")
 
 
@@ -113,13 +114,14 @@ def _batches(asked: Iterable[tuple[Key, Messages]], size: int) -> Iterator[list[
         yield batch
 
 
-def _greedy(model: Any, renderer: Renderer, max_new_tokens: int) -> Any:
-    """Greedy decoding and nothing else: a folder's own settings, such as a penalty for repetition, do not count."""
+def _greedy(model: Any, renderer: Renderer) -> Any:
+    """Greedy decoding and nothing else, in place of the folder's own settings.
+
+    Those would fill in whatever a call leaves open, such as a penalty for repetition.
+    """
     settings: Any = transformers.GenerationConfig
     return settings(
         do_sample=False,
-        num_beams=1,
-        max_new_tokens=max_new_tokens,
         eos_token_id=sorted(_ends(model, renderer)) or None,
         pad_token_id=renderer.tokenizer.pad_token_id,
         bos_token_id=renderer.tokenizer.bos_token_id,
