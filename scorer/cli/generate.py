@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--target", required=True, metavar="DIR|URL", help="A model's folder, or the URL of a running server.")
 @click.option("--out", required=True, type=path_type, help="The table to write: NAME.jsonl.")
 @click.option("--backend", type=click.Choice(["vllm", "transformers"]), default="vllm", show_default=True)
-@click.option("--method", default="plain", show_default=True, help="How the target is prompted; see below.")
+@click.option("--method", default="plain", show_default=True, help="How the target is prompted; see above.")
 @click.option("--name", help="The target's name in the results, else the folder's or the served model's.")
 @click.option("--channel", "channels", multiple=True, help="Ask the items of this channel alone; repeatable.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), default=4096, show_default=True)

@@ -44,7 +44,7 @@ def options(model: Path, **changed: object) -> TargetOptions:
 
 def test_every_channel_and_method_with_one_loaded_model(tiny_llava: Path, tmp_path: Path) -> None:
     mini, demos = make_mini(tmp_path / "mini"), demonstrations(tmp_path)
-    chosen = options(tiny_llava)
+    chosen = options(tiny_llava, dtype="float32")
     with open_target(chosen, print) as target:
         for method in method_names():
             shots = find_method(method).SHOTS
@@ -144,7 +144,7 @@ def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path)
     mini = make_mini(tmp_path / "mini")
     out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
     command = [sys.executable, ROOT / "cli.py", "generate", mini, "--target", tiny_llava, "--out", out]
-    command += ["--backend", "transformers", "--batch", "1", "--max-new-tokens", "12"]
+    command += ["--backend", "transformers", "--batch", "1", "--max-new-tokens", "12", "--dtype", "float32"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: (part.exists() and part.stat().st_size) or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
@@ -152,7 +152,7 @@ def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path)
     assert process.returncode == -signal.SIGKILL, err
     kept = read_rows(part)
     assert 0 < len(kept) < ITEMS
-    chosen = options(tiny_llava, batch=1)
+    chosen = options(tiny_llava, batch=1, dtype="float32")
     summary = run(mini, out, chosen, max_new_tokens=12)
     assert summary.asked == ITEMS - len(kept)
     rows = {row["item_id"]: row for row in read_rows(out)}
