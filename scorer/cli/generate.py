@@ -117,7 +117,7 @@ def command(
         _show_plan(options, bar.say, rate)
         return 0
     summary = generate(options, bar.say, bar)
-    _show(summary)
+    _show(summary, str(bar.rate))
     return int(summary.failed > 0)
 
 
@@ -134,11 +134,10 @@ def _show_plan(options: GenerateOptions, say: Callable[[str], None], rate: float
         click.echo(f"time to write them at {rate:,.0f} tokens/s: about {found.seconds(rate) / 60:,.0f} minutes")
 
 
-def _show(summary: GenerateSummary) -> None:
-    rate = f", {summary.completion_tokens / summary.seconds:,.0f} tokens/s" if summary.completion_tokens else ""
+def _show(summary: GenerateSummary, rate: str) -> None:
     counts = f"{summary.ok:,} responses, {summary.failed:,} failed, {summary.left_out:,} left out"
     click.echo(printable(f"{summary.out}: {counts}"))
-    click.echo(f"asked now: {summary.asked:,} in {summary.seconds:,.0f} s{rate}")
+    click.echo(f"asked now: {summary.asked:,} in {summary.seconds:,.0f} s{f', {rate} after the start' * bool(rate)}")
     for reason, count in list(summary.reasons.items())[:10]:
         click.echo(printable(f"failed: {reason} ({count:,} items)"))
     if summary.cut:
