@@ -148,7 +148,7 @@ def test_what_failed_is_a_row_with_its_reason_and_can_be_asked_again_alone(mini:
 
 def test_killed_with_sigkill_and_started_again_nothing_is_twice_and_nothing_lost(mini: Path, tmp_path: Path) -> None:
     out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
-    with scripted(lambda b, n: Reply(answers(b, n).body, wait=0.05)) as server:
+    with scripted(lambda b, n: Reply(answers(b, n).body, wait=0.2)) as server:
         command = [sys.executable, ROOT / "cli.py", "generate", mini, "--target", server.url, "--out", out]
         command += ["--in-flight", "2"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -121,7 +121,7 @@ def test_a_folders_own_sampling_settings_do_not_count(tiny_llava: Path, tmp_path
     asked = [("a", (Message("user", "Hello"),))]
     found = []
     for folder in (tiny_llava, model):
-        with open_target(options(folder), print) as target:
+        with open_target(options(folder, dtype="float32"), print) as target:
             found.append(dict(target.backend.answer(asked, 40)))
     assert found[0] == found[1]
     assert found[0]["a"].completion_tokens == 40
@@ -144,7 +144,7 @@ def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path)
     mini = make_mini(tmp_path / "mini")
     out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
     command = [sys.executable, ROOT / "cli.py", "generate", mini, "--target", tiny_llava, "--out", out]
-    command += ["--backend", "transformers", "--batch", "1", "--max-new-tokens", "12", "--dtype", "float32"]
+    command += ["--backend", "transformers", "--batch", "1", "--max-new-tokens", "40", "--dtype", "float32"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: (part.exists() and part.stat().st_size) or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
@@ -153,7 +153,7 @@ def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path)
     kept = read_rows(part)
     assert 0 < len(kept) < ITEMS
     chosen = options(tiny_llava, batch=1, dtype="float32")
-    summary = run(mini, out, chosen, max_new_tokens=12)
+    summary = run(mini, out, chosen, max_new_tokens=40)
     assert summary.asked == ITEMS - len(kept)
     rows = {row["item_id"]: row for row in read_rows(out)}
     assert len(rows) == ITEMS
