@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +33,15 @@ from scorer.readers import read
 from scorer.target_model import TargetOptions, open_target
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A model this small loses more by waiting for a second thread than it wins, where other work runs beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +156,10 @@ def test_killed_with_sigkill_and_started_again(tiny_llava: Path, tmp_path: Path)
     out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
     command = [sys.executable, ROOT / "cli.py", "generate", mini, "--target", tiny_llava, "--out", out]
     command += ["--backend", "transformers", "--batch", "1", "--max-new-tokens", "40", "--dtype", "float32"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         until(lambda: (part.exists() and part.stat().st_size) or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
         _, err = process.communicate()
