@@ -18,7 +18,7 @@ from scorer.errors import RunError
 from scorer.metrics import LEVEL
 from scorer.report.comparison_page import render_comparison
 from scorer.report.output_folder import refuse_other_files, write_report
-from scorer.rubrics import Rubric, RubricClass
+from scorer.rubrics import rubric_from_record
 from scorer.run_folder import RESPONSES, VERDICTS, as_json
 
 COMPARISON_CSV = "comparison.csv"
@@ -64,7 +64,7 @@ def compare(options: CompareOptions) -> Compared:
             )
     identity = _identity(options, judge)
     refuse_other_files(options.out, OUTPUTS, COMPARISON_JSON, identity, "another comparison", force=options.force)
-    rubric = _rubric(a.manifest)
+    rubric = rubric_from_record(a.manifest["rubric"])
     if not rubric.sra:
         raise RunError(
             f"{a.run}: its rubric {rubric.name} does not ask whether a danger was recognised, so there is no SRA to "
@@ -102,16 +102,6 @@ def _identity(options: CompareOptions, judge: str) -> dict[str, Any]:
         for key, chosen in (("a", options.a), ("b", options.b))
     }
     return sides | {"judge": judge, "by_target": options.by_target, "seed": options.seed}
-
-
-def _rubric(manifest: dict[str, Any]) -> Rubric:
-    """What the run's manifest says of its rubric, as far as rightness needs it."""
-    said = manifest["rubric"]
-    classes = tuple(
-        RubricClass(c["id"], c["title"], c["definition"], c["flagged"], c["irrelevant"]) for c in said["classes"]
-    )
-    flagged, clear = (next((c.id for c in classes if c.flagged == side), "") for side in (True, False))
-    return Rubric(said["name"], 1, said["title"], said["source"], classes, flagged, clear, sra=said.get("sra", True))
 
 
 def _side(side: Side) -> dict[str, Any]:
