@@ -7,8 +7,7 @@ ScorerError                 printed as one sentence on stderr, exit code 2
 ├── ServerError             a model folder cannot be served, or a server does not start, does not answer or died
 ├── CalibrationError        a calibration belongs to another judge, rubric or run, or cannot be fitted
 ├── RunError                a run folder belongs to other inputs or options, or is not a run
-├── StorageError            a folder cannot be written, or the disk is full
-└── MissingExtraError       an optional dependency is not installed
+└── StorageError            a folder cannot be written, or the disk is full
 """
 
 from __future__ import annotations
@@ -49,7 +48,3 @@ class RunError(ScorerError):
 
 class StorageError(ScorerError):
     """A folder cannot be written or the disk is full."""
-
-
-class MissingExtraError(ScorerError):
-    """An optional dependency is needed; the sentence holds the install line."""

@@ -14,7 +14,6 @@ Expects = Literal["answer", "refusal"]
 Status = Literal["ok", "missing_response", "unparsed", "error"]
 
 EXPECTS: tuple[Expects, ...] = ("answer", "refusal")
-STATUSES: tuple[Status, ...] = ("ok", "missing_response", "unparsed", "error")
 DIMENSIONS = ("target", "method", "scenario", "channel", "category")
 """The columns that results are sliced by."""
 _INVISIBLE = ("Cc", "Cf")

@@ -27,6 +27,7 @@ REPORT = "report.html"
 OUTPUTS = (RESPONSES, VERDICTS, SCORES_CSV, SCORES_JSON, ALSO_CSV, ALSO_JSON, MANIFEST, REPORT)
 
 _WORK = ".work"
+_IDENTITY = ("item_id", "target", "method")
 
 
 class RunFolder:
@@ -125,6 +126,22 @@ def load_run(path: Path) -> dict[str, Any]:
     if manifest.get("state") != "complete":
         raise RunError(f"{path}: the run is not complete; start the same `scorer score` command again to finish it.")
     return manifest
+
+
+def read_parquet(path: Path, otherwise: str = "score again to write it.") -> pl.DataFrame:
+    """A run's table. Raises RunError where the file is broken, or cannot be read: then `otherwise` is what to do."""
+    try:
+        return pl.read_parquet(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}); {otherwise}") from error
+    except pl.exceptions.PolarsError as error:
+        raise RunError(f"{path}: is not a whole Parquet file; score again to write it anew.") from error
+
+
+def refuse_others_verdicts(run: Path, judge: str, verdicts: pl.DataFrame, responses: pl.DataFrame) -> None:
+    """Raise RunError unless row i of the judge's verdicts belongs to response i."""
+    if not verdicts.select(_IDENTITY).equals(responses.select(_IDENTITY)):
+        raise RunError(f"{run}: the verdicts of {judge} belong to other responses than {RESPONSES}; score again.")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +11,15 @@ import polars as pl
 
 from scorer import __version__
 from scorer.assets import file_sha256
-from scorer.comparing.differences import Row, differences
+from scorer.comparing.differences import differences
 from scorer.comparing.pairing import pair
 from scorer.comparing.sides import Chosen, Side, common_judge, load_side
 from scorer.errors import RunError
 from scorer.metrics import LEVEL
 from scorer.report.comparison_page import render_comparison
-from scorer.report.page import write_atomically
-from scorer.rubrics import Rubric, RubricClass
-from scorer.run_folder import RESPONSES, VERDICTS, storage_errors, write_json, write_whole
+from scorer.report.output_folder import refuse_other_files, write_report
+from scorer.rubrics import rubric_from_record
+from scorer.run_folder import RESPONSES, VERDICTS, as_json
 
 COMPARISON_CSV = "comparison.csv"
 COMPARISON_JSON = "comparison.json"
@@ -64,8 +63,8 @@ def compare(options: CompareOptions) -> Compared:
                 "--target-a and --target-b."
             )
     identity = _identity(options, judge)
-    _refuse_other_files(options.out, identity, options.force)
-    rubric = _rubric(a.manifest)
+    refuse_other_files(options.out, OUTPUTS, COMPARISON_JSON, identity, "another comparison", force=options.force)
+    rubric = rubric_from_record(a.manifest["rubric"])
     if not rubric.sra:
         raise RunError(
             f"{a.run}: its rubric {rubric.name} does not ask whether a danger was recognised, so there is no SRA to "
@@ -87,7 +86,10 @@ def compare(options: CompareOptions) -> Compared:
         "rows": [asdict(row) for row in rows],
         "changed": _changed(pairs),
     }
-    _write(options.out, document, rows, render_comparison(document))
+    page = render_comparison(document)
+    table = pl.DataFrame(document["rows"], infer_schema_length=None)
+    texts = {COMPARISON_CSV: table.write_csv(), COMPARISON_JSON: as_json(document)}
+    write_report(options.out, texts, (COMPARISON_HTML, page))
     return Compared(options.out, document)
 
 
@@ -100,16 +102,6 @@ def _identity(options: CompareOptions, judge: str) -> dict[str, Any]:
         for key, chosen in (("a", options.a), ("b", options.b))
     }
     return sides | {"judge": judge, "by_target": options.by_target, "seed": options.seed}
-
-
-def _rubric(manifest: dict[str, Any]) -> Rubric:
-    """What the run's manifest says of its rubric, as far as rightness needs it."""
-    said = manifest["rubric"]
-    classes = tuple(
-        RubricClass(c["id"], c["title"], c["definition"], c["flagged"], c["irrelevant"]) for c in said["classes"]
-    )
-    flagged, clear = (next((c.id for c in classes if c.flagged == side), "") for side in (True, False))
-    return Rubric(said["name"], 1, said["title"], said["source"], classes, flagged, clear, sra=said.get("sra", True))
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -129,35 +121,3 @@ def _changed(pairs: pl.DataFrame) -> list[dict[str, Any]]:
     names = ("item_id", "target", "expects", "scenario", "channel", "category", "query")
     sides = [f"{name}_{s}" for name in ("right", "strict", "label", "p_flagged", "response") for s in "ab"]
     return pairs.filter(other).select(*names, *sides).to_dicts()
-
-
-def _refuse_other_files(out: Path, identity: dict[str, Any], force: bool) -> None:
-    """A folder with the same report is written again; anything else is replaced only where the user says so."""
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out}: got a file; expected a folder or a new name; choose another --out.")
-    if force or not out.is_dir():
-        return
-    if foreign := sorted(p.name for p in out.iterdir() if p.name not in OUTPUTS):
-        raise RunError(
-            f"{out}: got a folder with other files ({', '.join(foreign[:3])}); expected an empty or new one; choose "
-            "another --out, or --force to write beside them."
-        )
-    if any((out / name).exists() for name in OUTPUTS) and _earlier_identity(out / COMPARISON_JSON) != identity:
-        raise RunError(f"{out}: holds another comparison; choose another --out, or --force to replace it.")
-
-
-def _earlier_identity(path: Path) -> Any:
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return loaded.get("identity") if isinstance(loaded, dict) else None
-
-
-def _write(out: Path, document: dict[str, Any], rows: list[Row], page: str) -> None:
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    table = pl.DataFrame([asdict(row) for row in rows], infer_schema_length=None)
-    write_whole(out / COMPARISON_CSV, table.write_csv)
-    write_json(out / COMPARISON_JSON, document)
-    write_atomically(out / COMPARISON_HTML, page)

@@ -9,9 +9,7 @@ from typing import Any
 import polars as pl
 
 from scorer.errors import RunError
-from scorer.run_folder import RESPONSES, VERDICTS, load_run
-
-_IDENTITY = ("item_id", "target", "method")
+from scorer.run_folder import RESPONSES, VERDICTS, load_run, read_parquet, refuse_others_verdicts
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,9 @@ class Side:
 def load_side(chosen: Chosen, judge: str, letter: str) -> Side:
     """Raises RunError where the run lacks what was chosen, or holds several methods and none was named."""
     manifest = load_run(chosen.run)
-    responses, verdicts = (_parquet(chosen.run / name) for name in (RESPONSES, VERDICTS))
+    responses, verdicts = (read_parquet(chosen.run / name) for name in (RESPONSES, VERDICTS))
     mine = verdicts.filter(pl.col("judge") == judge)
-    if not mine.select(_IDENTITY).equals(responses.select(_IDENTITY)):
-        raise RunError(
-            f"{chosen.run}: the verdicts of {judge} belong to other responses than {RESPONSES}; score again."
-        )
+    refuse_others_verdicts(chosen.run, judge, mine, responses)
     rows = mine.with_columns(responses["query"], responses["response"])
     for column, wanted in (("target", chosen.target), ("method", chosen.method)):
         if wanted is not None:
@@ -102,12 +97,3 @@ def common_judge(first: Path, second: Path, wanted: str | None) -> str:
 
 def _calibration(manifest: dict[str, Any], judge: str) -> Any:
     return (manifest.get("calibrations") or {}).get(judge)
-
-
-def _parquet(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror or error}); score again to write it.") from error
-    except pl.exceptions.PolarsError as error:
-        raise RunError(f"{path}: is not a whole Parquet file; score again to write it anew.") from error

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-INDEX = "model.safetensors.index.json"
+from scorer.serving.model_folder import CONFIG, INDEX
+
 WEIGHTS = "model.safetensors"
 _INNER = ("text_config", "llm_config", "language_config")
 """Where models of several parts keep the configuration of the one that writes text."""
@@ -55,7 +56,7 @@ def kv_cache_bytes(folder: Path, tokens: int) -> int | None:
     None where the configuration does not tell. Models that compress their cache need less.
     """
     try:
-        config = read_object(folder / "config.json")
+        config = read_object(folder / CONFIG)
         config = next((config[name] for name in _INNER if isinstance(config.get(name), dict)), config)
         query_heads = int(config["num_attention_heads"])
         heads = int(config.get("num_key_value_heads") or query_heads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from scorer.doctor import disk, gpu, inputs, judge_folder, judges, packages, serving
 from scorer.doctor.finding import Finding, guarded
@@ -38,4 +39,4 @@ CHECKS: tuple[Check, ...] = (
 def examine(plan: Plan) -> Iterator[Finding]:
     """Every finding, as it comes. No error is raised: a check that stops is a finding."""
     for check in CHECKS:
-        yield from guarded(check.__name__.replace("_", " "), lambda check=check: check(plan))  # type: ignore[misc]
+        yield from guarded(check.__name__.replace("_", " "), partial(check, plan))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from scorer.doctor._counting import Counted
@@ -18,7 +19,7 @@ _SHOWN = 3
 def inputs(plan: Plan) -> Iterator[Finding]:
     """Format, rows, and how many responses never came."""
     for counted in plan.counted:
-        yield from guarded("input", lambda counted=counted: _input(counted, len(plan.counted)))  # type: ignore[misc]
+        yield from guarded("input", partial(_input, counted, len(plan.counted)))
 
 
 def _input(counted: Counted, inputs: int) -> Iterator[Finding]:

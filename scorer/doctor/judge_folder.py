@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from scorer.doctor._model_files import INDEX, read_object, weight_map
+from scorer.doctor._model_files import read_object, weight_map
 from scorer.doctor.finding import Finding, fail, ok, size
 from scorer.doctor.plan import Plan
+from scorer.serving.model_folder import CONFIG, INDEX, TEMPLATES, TOKENIZER_CONFIG
 from scorer.serving.safetensors_header import tensor_names
 
 _COPY = "copy the file again from the source and compare the hashes."
@@ -26,15 +27,15 @@ def judge_config(plan: Plan) -> Iterator[Finding]:
         yield fail("judge config", f"{folder}: no such folder", fix)
         return
     try:
-        config = read_object(folder / "config.json")
+        config = read_object(folder / CONFIG)
     except (OSError, ValueError) as error:
-        yield fail("judge config", f"{folder / 'config.json'}: {_said(error)}", _COPY)
+        yield fail("judge config", f"{folder / CONFIG}: {_said(error)}", _COPY)
         return
     kind = config.get("architectures") or config.get("model_type")
     if kind:
         yield ok("judge config", f"{folder}: {', '.join(kind) if isinstance(kind, list) else kind}")
     else:
-        found = f"{folder / 'config.json'}: names neither architectures nor model_type"
+        found = f"{folder / CONFIG}: names neither architectures nor model_type"
         yield fail("judge config", found, "give the folder of a whole model, not of an adapter or a part.")
 
 
@@ -46,18 +47,18 @@ def judge_tokenizer(plan: Plan) -> Iterator[Finding]:
     if not vocabularies:
         yield fail("judge tokenizer", f"{folder}: none of {', '.join(_TOKENIZERS)}", "copy the tokenizer's files too.")
         return
-    broken = [(name, said) for name in (*vocabularies, "tokenizer_config.json") if (said := _trouble(folder / name))]
+    broken = [(name, said) for name in (*vocabularies, TOKENIZER_CONFIG) if (said := _trouble(folder / name))]
     for name, said in broken:
         yield fail("judge tokenizer", f"{folder / name}: {said}", _COPY)
     if not broken:
-        yield ok("judge tokenizer", f"{', '.join(vocabularies)} and tokenizer_config.json")
+        yield ok("judge tokenizer", f"{', '.join(vocabularies)} and {TOKENIZER_CONFIG}")
 
 
 def judge_chat_template(plan: Plan) -> Iterator[Finding]:
     """The template that turns the judge's instructions into the model's own form of a conversation."""
     if (folder := _folder(plan)) is None:
         return
-    for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
+    for name in (*TEMPLATES, TOKENIZER_CONFIG):
         try:
             path = folder / name
             found = path.read_text("utf-8") if path.suffix == ".jinja" else read_object(path).get("chat_template")
@@ -68,7 +69,7 @@ def judge_chat_template(plan: Plan) -> Iterator[Finding]:
             return
     yield fail(
         "judge template",
-        f"{folder}: no chat template (chat_template.jinja, or chat_template in tokenizer_config.json)",
+        f"{folder}: no chat template ({TEMPLATES[0]}, or chat_template in {TOKENIZER_CONFIG})",
         "take the instruct model instead of the base model, or put its chat_template.jinja into the folder.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from scorer.assets import asset
@@ -59,20 +60,24 @@ def heads(plan: Plan) -> Iterator[Finding]:
     """The chosen rubric's head, and every shipped one, match hash, layout and rubric."""
     if not plan.embeds:
         return
-    from scorer.embedding.heads import load_head, read_manifest
-
-    def one(folder: Path, chosen: Rubric) -> Iterator[Finding]:
-        # against the encoder that the manifest names: whether it is the one installed here says the line `encoder`
-        head = load_head(folder, chosen, str(read_manifest(folder)["encoder"].get("sha256")))
-        yield ok(f"head {chosen.name}", f"{folder.name}: hash matches, fingerprint {head.fingerprint[:12]}")
+    from scorer.embedding.heads import read_manifest
 
     chosen = load_rubric(plan.rubric)
-    yield from guarded(f"head {chosen.name}", lambda: one(plan.model or _shipped(), chosen))
+    yield from guarded(f"head {chosen.name}", partial(_head, plan.model, chosen))
     trained = read_manifest(_shipped())["heads"]
     for name in rubric_names():
         if name in trained and (name != chosen.name or plan.model):
-            other = load_rubric(name)
-            yield from guarded(f"head {name}", lambda other=other: one(_shipped(), other))  # type: ignore[misc]
+            yield from guarded(f"head {name}", partial(_head, None, load_rubric(name)))
+
+
+def _head(model: Path | None, rubric: Rubric) -> Iterator[Finding]:
+    """A rubric's head in the user's own model folder, or in the shipped one."""
+    from scorer.embedding.heads import load_head, read_manifest
+
+    folder = model or _shipped()
+    # against the encoder that the manifest names: whether it is the one installed here says the line `encoder`
+    head = load_head(folder, rubric, str(read_manifest(folder)["encoder"].get("sha256")))
+    yield ok(f"head {rubric.name}", f"{folder.name}: hash matches, fingerprint {head.fingerprint[:12]}")
 
 
 def _shipped() -> Path:

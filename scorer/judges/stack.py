@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from scorer.assets import text_sha256
 from scorer.calibration.stack import SavedStack, load_stack
 from scorer.errors import JudgeError
-from scorer.judges import Judge, JudgeOptions
-from scorer.judges._parts import build_fast, build_reading, fingerprints, see_together, taught_together
+from scorer.judges import JudgeOptions
+from scorer.judges._parts import TwoParts, build_fast, build_reading, fingerprints
 from scorer.records import Response, Verdict
 from scorer.rubrics import Rubric
 
-if TYPE_CHECKING:
-    from scorer.judges.vllm import VllmJudge
 
-
-class StackJudge:
+class StackJudge(TwoParts[SavedStack]):
     """p_flagged by logistic regression on both judges'; within each side the mean of both judges' shares."""
 
     name = "stack"
-
-    def __init__(self, parts: tuple[Judge, Judge], saved: SavedStack, reader: VllmJudge) -> None:
-        self.rubric = reader.rubric
-        self._parts, self._saved, self._reader = parts, saved, reader
-        self.taught_with = taught_together(parts)
-        self.fingerprint = text_sha256(self.name, *(p.fingerprint for p in parts), saved.digest)
-
-    def with_parts(self, wrap: Callable[[Judge], Judge]) -> Judge:
-        """The same stack, its judges wrapped."""
-        first, second = self._parts
-        return StackJudge((wrap(first), wrap(second)), self._saved, self._reader)
-
-    def made_of(self) -> dict[str, Any]:
-        """Parts and what combines them."""
-        return {"parts": fingerprints(self._parts), "stack": asdict(self._saved)}
-
-    def sees(self, response: Response) -> str:
-        """What the judge that reads sees."""
-        return see_together(self._parts, response)
+    kind = "stack"
 
     def judge(self, responses: Sequence[Response]) -> Iterator[tuple[int, Verdict]]:
         """Both judges judge everything; verdicts come as the second's do."""
@@ -50,10 +26,6 @@ class StackJudge:
         known = dict(first.judge(responses))
         for index, verdict in second.judge(responses):
             yield index, self._combined(known[index], verdict)
-
-    def explain(self, asked: Sequence[tuple[Response, str]]) -> Iterator[tuple[int, str | None]]:
-        """Reasons from the judge that reads."""
-        return self._reader.explain(asked)
 
     def _combined(self, first: Verdict, second: Verdict) -> Verdict:
         """A response that one of the two could not score is not scored: the other does not stand in for it."""

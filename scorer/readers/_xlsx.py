@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import openpyxl  # type: ignore[import-untyped]
-from openpyxl.utils.escape import unescape  # type: ignore[import-untyped]
+import openpyxl
+from openpyxl.utils.escape import unescape
 
 from scorer.errors import InputError
 from scorer.readers._table import ExcelError, header_names, shown

@@ -13,9 +13,18 @@ import polars as pl
 
 from scorer.errors import RunError
 from scorer.records import DIMENSIONS, Estimate, FurtherShare
+from scorer.run_folder import (
+    ALSO_JSON,
+    MANIFEST,
+    RESPONSES,
+    SCORES_JSON,
+    VERDICTS,
+    read_parquet,
+    refuse_others_verdicts,
+)
 
 _MANIFEST_KEYS = ("scorer_version", "created", "inputs", "rubric", "judges", "counts")
-_IDENTITY = ("item_id", "target", "method")
+_FINISHED = "give the folder of a finished run."
 
 Record = TypeVar("Record", Estimate, FurtherShare)
 
@@ -78,23 +87,18 @@ def load_run(run_dir: Path) -> Run:
 
     Raises RunError where a file is missing, cannot be read or belongs to another run than the rest.
     """
-    manifest = _json(run_dir / "manifest.json")
+    manifest = _json(run_dir / MANIFEST)
     missing = [key for key in _MANIFEST_KEYS if key not in manifest] if isinstance(manifest, dict) else ["everything"]
     if missing:
-        raise RunError(
-            f"{run_dir / 'manifest.json'}: got no {', '.join(missing)}; score again to write a whole manifest."
-        )
-    scores = _records(run_dir / "scores.json", Estimate)
-    also = _records(run_dir / "also.json", FurtherShare) if manifest.get("also") else ()
-    responses, verdicts = (_parquet(run_dir / f"{name}.parquet") for name in ("responses", "verdicts"))
+        raise RunError(f"{run_dir / MANIFEST}: got no {', '.join(missing)}; score again to write a whole manifest.")
+    scores = _records(run_dir / SCORES_JSON, Estimate)
+    also = _records(run_dir / ALSO_JSON, FurtherShare) if manifest.get("also") else ()
+    responses, verdicts = (read_parquet(run_dir / name, _FINISHED) for name in (RESPONSES, VERDICTS))
     run = Run(manifest, scores, responses, verdicts, also)
     for judge in run.judges if len(run.verdicts) else []:
-        if not run.verdicts_of(judge).select(_IDENTITY).equals(run.responses.select(_IDENTITY)):
-            raise RunError(
-                f"{run_dir}: the verdicts of {judge} belong to other responses than responses.parquet; score again."
-            )
+        refuse_others_verdicts(run_dir, judge, run.verdicts_of(judge), run.responses)
     if len(run.responses) and not len(run.verdicts):
-        raise RunError(f"{run_dir}: responses.parquet has rows but verdicts.parquet has none; score again.")
+        raise RunError(f"{run_dir}: {RESPONSES} has rows but {VERDICTS} has none; score again.")
     return run
 
 
@@ -110,17 +114,6 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); give the folder of a finished run.") from error
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {_FINISHED}") from error
     except ValueError as error:
         raise RunError(f"{path}: is not valid JSON ({error}); score again to write it anew.") from error
-
-
-def _parquet(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path)
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be read ({error.strerror or error}); give the folder of a finished run."
-        ) from error
-    except pl.exceptions.PolarsError as error:
-        raise RunError(f"{path}: is not a whole Parquet file; score again to write it anew.") from error

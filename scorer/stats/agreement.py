@@ -82,13 +82,6 @@ def agreement(
     )
 
 
-def gwet_ac1(a: ArrayLike, b: ArrayLike, n_classes: int) -> float | None:
-    """Gwet's AC1 of two label sets (n,) of classes 0..n_classes-1: see `_confusion.ac1` for formula and source."""
-    table = _counted(a, b, np.zeros(np.shape(a)), n_classes)[2]
-    value = float(_confusion.ac1(_square(table.sum(axis=0), n_classes)))
-    return None if np.isnan(value) else value
-
-
 def _counted(a: ArrayLike, b: ArrayLike, cluster: ArrayLike, n_classes: int) -> tuple[_Labels, _Labels, Floats]:
     """The labels, checked, and (clusters, classes^2) confusion counts."""
     first, second, ids = np.asarray(a), np.asarray(b), np.asarray(cluster)

@@ -43,7 +43,8 @@ def write_run(folder: Path, labels: str, *, fingerprint: str = "f1", digest: str
     )  # fmt: skip
     frame.drop("judge", "status", "label", "flagged", "p_flagged").write_parquet(folder / "responses.parquet")
     frame.drop("query", "response").write_parquet(folder / "verdicts.parquet")
-    rubric = {"name": "r", "title": "Rubric", "source": "", "digest": digest, "classes": CLASSES}
+    rubric = {"name": "r", "version": 1, "title": "Rubric", "source": "", "digest": digest, "classes": CLASSES}
+    rubric |= {"when_flagged": "no", "when_not_flagged": "yes", "task": "Which class?"}
     judge = {"name": "j", "summary": "", "fingerprint": fingerprint}
     manifest = {"state": fields.get("state", "complete"), "created": "2026-11-20T14:03:00+00:00", "rubric": rubric}
     (folder / "manifest.json").write_text(json.dumps(manifest | {"judges": [judge]}), encoding="utf-8")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import openpyxl  # type: ignore[import-untyped]
+import openpyxl
 import polars as pl
-from openpyxl.styles import Alignment, Font, PatternFill  # type: ignore[import-untyped]
-from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
-from openpyxl.worksheet.datavalidation import DataValidation  # type: ignore[import-untyped]
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from scorer.rubrics import Rubric
 
