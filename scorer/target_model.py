@@ -89,8 +89,8 @@ class Target:
 def open_target(options: TargetOptions, say: Callable[[str], None]) -> Iterator[Target]:
     """The target; it starts or loads with the first item that it is asked, and when the block ends it is gone.
 
-    A server of our own and its GPU memory are free then. Raises ServerError where folder or server cannot be used,
-    RunError for options that contradict each other, MissingExtraError where a package of the backend is missing.
+    A server of our own and its GPU memory are free then. Raises ServerError where folder or server cannot be used, or
+    a package that the model's processor needs is missing; RunError for options that contradict each other.
     """
     _check(options)
     if options.url is not None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scorer.errors import MissingExtraError, ServerError
+from scorer.errors import ServerError
 from scorer.generation.messages import Message, Messages
 from scorer.images import as_shown
 
@@ -83,7 +83,7 @@ def _load(folder: Path, trust_remote_code: bool) -> Any:
     except Exception as error:  # transformers raises almost anything for a folder that it does not understand
         if isinstance(error, ImportError) or "to be installed" in str(error):
             first = " ".join(str(error).strip().partition("\n")[0].split())
-            raise MissingExtraError(
+            raise ServerError(
                 f"{folder}: its processor needs a package that is missing here ({first}); install it beside scorer "
                 "(`pip install torchvision` where that is it), or take --backend vllm."
             ) from error
