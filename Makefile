@@ -14,7 +14,7 @@ DATA   ?= ../shared/data
 VLLM           := .venv-vllm
 VLLM_FOR_TESTS := $(if $(SCORER_VLLM_PYTHON),,$(firstword $(wildcard $(VLLM)/.gpu) $(VLLM)/.cpu))
 
-.PHONY: score test check bench docs train vllm vllm-cpu small-judge clean
+.PHONY: score test check bench bench-fidelity docs train vllm vllm-cpu small-judge clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
@@ -32,11 +32,14 @@ check: $(VENV)/.installed-dev  ## Lint, types, import direction; edits nothing
 bench: $(VENV)/.installed-dev  ## Print the tables of fidelity, speed and memory
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-fidelity: $(VENV)/.installed-dev  ## Print the tables of fidelity alone
+	@$(BIN)/python -m bench fidelity kinds sra
+
 docs: $(VENV)/.installed-dev  ## Write docs/cli.md again from the commands
 	@$(BIN)/python -m scorer.cli._reference > docs/cli.md
 
-train: $(VENV)/.installed-dev  ## Train the shipped heads again from the seed (needs DATA)
-	@$(BIN)/scorer train embedding --data calibration_data/reference.jsonl --data $(DATA)/xstest \
+train: $(VENV)/.installed-dev  ## Train the shipped classifier again from the seed (needs DATA)
+	@$(BIN)/scorer train embedding --encoder --data calibration_data/reference.jsonl --data $(DATA)/xstest \
 	  --data $(DATA)/pope/captions.jsonl --data $(DATA)/llava_answers --out models/refusal-minilm
 
 vllm: $(VLLM)/.gpu  ## Set up vLLM for a GPU, in an environment of its own

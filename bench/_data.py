@@ -79,22 +79,6 @@ def completions(setup: Setup) -> list[Path]:
     return found
 
 
-def teaching(setup: Setup) -> list[Path]:
-    """What the shipped head for XSTest's classes was taught with.
-
-    Raises SkippedError where a part is absent.
-    """
-    parts = [
-        asset("calibration_data", "reference.jsonl"),
-        completions(setup)[0].parent,
-        setup.data / "llava_answers",
-    ]
-    for part in parts:
-        if not part.exists():
-            raise SkippedError(f"{part.name} is absent, which the head is taught with; give --data FOLDER")
-    return parts
-
-
 def sample() -> Path:
     """The bundled sample of responses."""
     return asset("calibration_data", "sample_responses.jsonl")

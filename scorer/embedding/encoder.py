@@ -1,21 +1,34 @@
-"""all-MiniLM-L6-v2 through sentence-transformers: the heavy imports of the embedding judge live here."""
+"""all-MiniLM-L6-v2 with its adapter over (query, excerpt) pairs: the heavy imports of the embedding judge live here."""
 
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
+from transformers import AutoModel, AutoTokenizer
 
+from scorer.embedding.adapter import merge_adapter
+from scorer.embedding.features import Floats, Vectors
 from scorer.errors import JudgeError
 
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: large enough to keep the cores busy, small enough to stay in cache."""
+MAX_TOKENS = 256
+"""Tokens of a pair that are read: what the encoder was made for."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A (query, excerpt) pair as token ids; `pieces` says of every token which piece it is of, -1 for none."""
+
+    ids: tuple[int, ...]
+    pieces: NDArray[np.int_]
 
 
 def resolve_device(device: str) -> str:
@@ -27,41 +40,78 @@ def resolve_device(device: str) -> str:
 
 
 class Encoder:
-    """Unit-length sentence embeddings, batched by token count so that little is spent on padding."""
+    """Reads pairs, batched by token count so that little is spent on padding."""
 
-    def __init__(self, folder: Path, *, device: str, dtype: str) -> None:
-        """Load from a local folder; `dtype` is `float32` or `bfloat16`."""
+    def __init__(self, folder: Path, adapter: Path | None, *, device: str, dtype: str) -> None:
+        """Load from local folders; `dtype` is `float32` or `bfloat16`."""
         logging.getLogger("transformers").setLevel(logging.ERROR)
         _quiet_progress_bars()
         self.device = resolve_device(device)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = SentenceTransformer(
-                str(folder),
-                device=self.device,
-                local_files_only=True,
-                model_kwargs={"torch_dtype": getattr(torch, dtype)},
-            )
-        self._model = model.eval()
-        self._max_tokens = int(model.max_seq_length or 256)
-        self.dimensions = int(model.get_embedding_dimension() or 0)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        model = AutoModel.from_pretrained(str(folder), local_files_only=True, add_pooling_layer=False)
+        if adapter is not None:
+            merge_adapter(model, adapter)
+        self.model: Any = model.to(self.device, getattr(torch, dtype)).eval()
+        self.dimensions = int(model.config.hidden_size)
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n,) texts -> (n, dimensions) float32, each row of length 1; texts are cut at the model's token limit."""
-        out = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        if not texts:
-            return out
-        tokens = self._model.tokenizer(
-            list(texts), truncation=True, max_length=self._max_tokens, padding=False, return_attention_mask=False
-        )["input_ids"]
-        lengths = np.array([len(ids) for ids in tokens])
-        with torch.inference_mode():
-            for rows in token_batches(lengths):
-                batch = self._model.tokenizer.pad({"input_ids": [tokens[i] for i in rows]}, return_tensors="pt")
-                features = {key: value.to(self.device) for key, value in batch.items()}
-                vectors = self._model(features)["sentence_embedding"].float()
-                out[rows] = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
+    def tokens(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Tokens]:
+        """Token ids of (query, pieces of the excerpt) pairs; the excerpt is cut where a pair is too long."""
+        texts = [" ".join(pieces) for _, pieces in pairs]
+        encoded = self.tokenizer(
+            [query for query, _ in pairs], texts, truncation="only_second", max_length=MAX_TOKENS, padding=False
+        )
+        out = []
+        for (_, pieces), encoding in zip(pairs, encoded.encodings, strict=True):
+            starts = np.cumsum([0, *(len(piece) + 1 for piece in pieces[:-1])])
+            offsets = np.array([start for start, _ in encoding.offsets])
+            of = np.searchsorted(starts, offsets, side="right") - 1
+            second = np.array([place == 1 for place in encoding.sequence_ids])
+            out.append(Tokens(tuple(encoding.ids), np.where(second, of, -1)))
         return out
+
+    def read(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Vectors]:
+        """(query, pieces of the excerpt) pairs -> their vectors, float32, in the same order."""
+        if not pairs:
+            return []
+        tokens = self.tokens(pairs)
+        out: dict[int, Vectors] = {}
+        with torch.inference_mode():
+            for rows in token_batches(np.array([len(t.ids) for t in tokens])):
+                batch = padded([tokens[i] for i in rows], self.tokenizer).to(self.device)
+                states = self.model(input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types)
+                hidden = states.last_hidden_state.float()
+                whole, hidden = mean_and_first(hidden, batch.read).cpu().numpy(), hidden.cpu().numpy()
+                for place, row in enumerate(rows):
+                    pieces = _piece_means(hidden[place], tokens[row].pieces, len(pairs[row][1]))
+                    out[int(row)] = Vectors(whole[place], pieces)
+        return [out[row] for row in range(len(pairs))]
+
+
+class Batch(NamedTuple):
+    """Pairs side by side, each (n, longest) int64: token ids, attention mask, token types, tokens of the excerpt."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    types: torch.Tensor
+    read: torch.Tensor
+
+    def to(self, device: str) -> Batch:
+        """The same on another device."""
+        return Batch(*(part.to(device) for part in self))
+
+
+def padded(tokens: Sequence[Tokens], tokenizer: Any) -> Batch:
+    """Pairs as one batch."""
+    shape = (len(tokens), max(len(t.ids) for t in tokens))
+    ids = np.full(shape, tokenizer.pad_token_id)
+    mask, types, read = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape, int)
+    for row, one in enumerate(tokens):
+        length = len(one.ids)
+        ids[row, :length] = one.ids
+        mask[row, :length] = 1
+        types[row, one.ids.index(tokenizer.sep_token_id) + 1 : length] = 1
+        read[row, :length] = one.pieces >= 0
+    return Batch(*map(torch.from_numpy, (ids, mask, types, read)))
 
 
 def token_batches(lengths: NDArray[np.int_], budget: int = TOKENS_PER_BATCH) -> Iterator[NDArray[np.int_]]:
@@ -72,6 +122,25 @@ def token_batches(lengths: NDArray[np.int_], budget: int = TOKENS_PER_BATCH) -> 
         if end == len(order) or (end + 1 - start) * lengths[order[end]] > budget:
             yield order[start:end]
             start = end
+
+
+def mean_and_first(hidden: torch.Tensor, read: torch.Tensor) -> torch.Tensor:
+    """States (n, tokens, dimensions) -> (n, 2 x dimensions): the mean over the tokens read, then the first token.
+
+    `read` (n, tokens) is 1 for the tokens of the excerpt.
+    """
+    weight = read[:, :, None].to(hidden.dtype)
+    mean = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+    return torch.cat([mean, hidden[:, 0]], dim=1)
+
+
+def _piece_means(hidden: Floats, of: NDArray[np.int_], pieces: int) -> Floats:
+    """(tokens, dimensions) -> (pieces, dimensions); zeros for a piece that was cut off."""
+    means = np.zeros((pieces, hidden.shape[1]), dtype=np.float32)
+    for piece in range(pieces):
+        if (of == piece).any():
+            means[piece] = hidden[: len(of)][of == piece].mean(axis=0)
+    return means
 
 
 def _quiet_progress_bars() -> None:

@@ -1,10 +1,9 @@
-"""What a head reads of a (query, response) pair: one row of numbers, from sentences, their cues, and the query.
+"""What a head reads of a (query, response) pair: one row of numbers, from an excerpt's vectors and lexical cues.
 
 Layout (LAYOUT names it; a head trained on another layout is refused):
-    lexical   cues of the first, second and last sentence, their maximum and mean over all sentences; response size;
-              similarity of the query to the first, second and last sentence, its maximum and mean; cues of the query;
-              whether the query asks for a description, and how much the response describes, in either case
-    vectors   mean over all sentences, first, second, last sentence embedding
+    vectors   of the encoder over query and excerpt: mean over the excerpt's tokens, and the first token
+    lexical   cues of the first, second and last sentence of the whole response, their maximum and mean; its size;
+              cues of the query; whether that asks for a description, and how much the response describes in either case
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scorer.assets import file_sha256
 from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
+from scorer.embedding.excerpt import ENDING, GAP, MIDDLE, OPENING, QUERY, Piece, cut_head, excerpt
 from scorer.embedding.sentences import split_sentences
 
-LAYOUT = f"sentences-1:{file_sha256(CUES_FILE)[:16]}"
-"""Names this layout and the cue list that it was trained with."""
-READING = 1
+LAYOUT = f"excerpt-1:{OPENING}-{MIDDLE}-{ENDING}-{QUERY}:{file_sha256(CUES_FILE)[:16]}"
+"""Names this layout, how much is read, and the cue list that it was trained with."""
+READING = 2
 """Raise it whenever this code, or that which cuts sentences, reads the same text in another way than before while the
 layout stays: it is part of the judge's fingerprint, so that verdicts of the earlier reading are never taken for new."""
-VECTOR_BLOCKS = 4
-"""Blocks of embeddings at the end of a row: mean, first, second and last sentence."""
+LEXICAL = 6 * len(CUE_NAMES) + 7
+"""How many numbers stand behind the vectors."""
 _MANY = 30
 
 Floats = NDArray[np.float32]
@@ -46,76 +45,75 @@ def asks_description(query: str) -> bool:
     return _ASKS_DESCRIPTION.search(query.lower()) is not None
 
 
-def lexical_size() -> int:
-    """How many numbers stand before the vectors."""
-    return 6 * len(CUE_NAMES) + 2 + 5 + 5
+@dataclass(frozen=True)
+class Text:
+    """A (query, response) pair before the encoder: what it shall read, and what cues tell already.
+
+    `query` is cut, `pieces` are the excerpt, `lexical` (LEXICAL,) is of the whole response.
+    """
+
+    query: str
+    pieces: tuple[Piece, ...]
+    lexical: Floats
+
+
+def read_text(query: str, response: str) -> Text:
+    """Cut a pair to what is read, and find its cues."""
+    sentences = split_sentences(response)
+    cues = sentence_cues(sentences or [""])
+    asks, describes = float(asks_description(query)), cues[:, _DESCRIBES]
+    parts = [
+        *(cues[0], cues[min(1, len(cues) - 1)], cues[-1], cues.max(axis=0), cues.mean(axis=0)),
+        [min(len(sentences), _MANY) / 10, np.log1p(len(response))],
+        sentence_cues([query])[0],
+        [asks, asks * describes.mean(), asks * describes.max()],
+        [(1 - asks) * describes.mean(), (1 - asks) * describes[0]],
+    ]
+    return Text(cut_head(query, QUERY), tuple(excerpt(sentences, cues)), np.concatenate(parts).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What the encoder made of a pair: of all that was read, and of its pieces.
+
+    `whole` (2 x dimensions,) is the mean over the excerpt's tokens, then the first token; `pieces` is (pieces,
+    dimensions).
+    """
+
+    whole: Floats
+    pieces: Floats
+
+
+Encode = Callable[[Sequence[tuple[str, Sequence[str]]]], Sequence[Vectors]]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One (query, response) pair as the heads see it; `sentences` is not empty.
+    """One (query, response) pair as the heads see it."""
 
-    `vectors` (sentences, dimensions) and `query_vector` (dimensions,) are unit-length embeddings.
-    """
-
-    query: str
-    query_vector: Floats
-    sentences: Sequence[str]
-    vectors: Floats
-    characters: int
-
-    @cached_property
-    def _cues(self) -> Floats:
-        return sentence_cues(self.sentences)
-
-    @cached_property
-    def _query_part(self) -> Floats:
-        cues: Floats = sentence_cues([self.query])[0]
-        return cues
+    text: Text
+    vectors: Vectors
 
     def row(self) -> Floats:
-        """Features of the whole response: (lexical_size() + 4 x dimensions,)."""
-        cues, similar = self._cues, self.vectors @ self.query_vector
-        second = min(1, len(self.sentences) - 1)
-        asks, describes = float(asks_description(self.query)), cues[:, _DESCRIBES]
-        parts = [
-            *(cues[0], cues[second], cues[-1], cues.max(axis=0), cues.mean(axis=0)),
-            [min(len(self.sentences), _MANY) / 10, np.log1p(self.characters)],
-            [similar[0], similar[second], similar[-1], similar.max(), similar.mean()],
-            self._query_part,
-            [asks, asks * describes.mean(), asks * describes.max()],
-            [(1 - asks) * describes.mean(), (1 - asks) * describes[0]],
-            *(self.vectors.mean(axis=0), self.vectors[0], self.vectors[second], self.vectors[-1]),
-        ]
-        return np.concatenate(parts).astype(np.float32)
+        """Features: (2 x dimensions + LEXICAL,)."""
+        return np.concatenate([self.vectors.whole, self.text.lexical])
 
-    def sentence_rows(self, start: int, end: int) -> Floats:
-        """Features of some sentences, each as if it were the whole response: (sentences, features)."""
-        sentences, vectors, cues = self.sentences[start:end], self.vectors[start:end], self._cues[start:end]
-        column = np.ones((len(sentences), 1), dtype=np.float32)
-        similar = (vectors @ self.query_vector)[:, None]
-        asks, describes = float(asks_description(self.query)), cues[:, [_DESCRIBES]]
-        sizes = np.log1p([[len(s)] for s in sentences])
-        parts = [
-            *(cues,) * 5,
-            *(column * 0.1, sizes),
-            *(similar,) * 5,
-            column * self._query_part,
-            *(column * asks, asks * describes, asks * describes),
-            *((1 - asks) * describes,) * 2,
-            *(vectors,) * VECTOR_BLOCKS,
-        ]
-        return np.hstack(parts).astype(np.float32)
+    def strongest(self, weight: Floats) -> str:
+        """The sentence of which the part that was read speaks most for a class.
+
+        `weight` (2 x dimensions + LEXICAL,) is the class's, less the mean of all classes'. The mean over tokens enters
+        a head linearly, so what a piece adds to it is exact but for what the encoder mixed before.
+        """
+        pieces = self.vectors.pieces
+        speaks = pieces @ weight[: pieces.shape[1]]
+        read = [i for i, piece in enumerate(self.text.pieces) if piece.text != GAP and pieces[i].any()]
+        return self.text.pieces[max(read, key=lambda i: speaks[i], default=0)].sentence
 
 
-def read_pairs(encode: Callable[[Sequence[str]], Floats], pairs: Sequence[tuple[str, str]]) -> Iterator[Reading]:
-    """Encode (query, response) pairs, every distinct text once, however often and wherever it stands."""
-    cut = [split_sentences(response) for _, response in pairs]
-    texts: dict[str, int] = {}
-    for (query, _), sentences in zip(pairs, cut, strict=True):
-        for text in (query, *sentences):
-            texts.setdefault(text, len(texts))
-    vectors = encode(list(texts))
-    for (query, response), sentences in zip(pairs, cut, strict=True):
-        mine = vectors[[texts[s] for s in sentences]]
-        yield Reading(query, vectors[texts[query]], sentences, mine, len(response))
+def read_pairs(encode: Encode, pairs: Sequence[tuple[str, str]]) -> Iterator[Reading]:
+    """Read (query, response) pairs, every distinct one once."""
+    distinct = {pair: place for place, pair in enumerate(dict.fromkeys(pairs))}
+    texts = [read_text(*pair) for pair in distinct]
+    vectors = encode([(text.query, [piece.text for piece in text.pieces]) for text in texts])
+    for pair in pairs:
+        yield Reading(texts[distinct[pair]], vectors[distinct[pair]])

@@ -1,7 +1,8 @@
-"""The heads' files: one linear layer per rubric as safetensors, and a manifest that ties it to its encoder.
+"""The classifier's files: a linear layer per rubric, the encoder's adapter, and a manifest that ties them together.
 
 models/refusal-minilm/
     manifest.json          layout, encoder and rubric hashes, file hashes, data, versions
+    adapter.safetensors    what fine-tuning changed in the encoder (scorer/embedding/adapter.py), float16
     {rubric}.safetensors   weight (classes, features) and bias (classes,), float32
     CARD.md                held-out numbers, for people
 """
@@ -24,6 +25,7 @@ from scorer.errors import JudgeError
 from scorer.rubrics import Rubric
 
 MANIFEST = "manifest.json"
+ADAPTER = "adapter.safetensors"
 _RECORD = ("file", "sha256", "rubric_digest")
 ENCODER_FILES = ("config.json", "model.safetensors", "modules.json", "tokenizer.json", "1_Pooling/config.json")
 
@@ -41,6 +43,11 @@ class Head:
         scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: NDArray[np.float64] = scaled / scaled.sum(axis=1, keepdims=True)
         return result
+
+    def contrast(self, label: int) -> NDArray[np.float32]:
+        """(features,) weight of a class less the mean of all classes': the direction that speaks for it."""
+        direction: NDArray[np.float32] = self.weight[label] - self.weight.mean(axis=0)
+        return direction
 
 
 def encoder_sha256(folder: Path) -> str:
@@ -67,12 +74,13 @@ def save_head(folder: Path, rubric: Rubric, head: Head) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LoadedHead:
-    """A head with its `fingerprint` over head file, encoder, layout and rubric.
+    """A head with its `fingerprint` over head file, encoder, adapter, layout and rubric.
 
     `taught_with` holds the SHA-256 of the files that taught it: on these very responses it is no witness.
     """
 
     head: Head
+    adapter: Path
     fingerprint: str
     taught_with: frozenset[str]
 
@@ -107,13 +115,14 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
                 f"{path}: was trained for another {what} (got {str(here)[:12]}, expected {str(trained)[:12]}); "
                 "train it again with `scorer train embedding`, or restore the files it belongs to."
             )
+    adapter = manifest.get("adapter")
+    if not isinstance(adapter, dict) or not all(isinstance(adapter.get(key), str) for key in ("file", "sha256")):
+        raise JudgeError(
+            f"{folder / MANIFEST}: got {adapter!r} as the adapter; expected file and sha256; restore the file."
+        )
     try:
-        found = file_sha256(path)
-        if found != record["sha256"]:
-            raise JudgeError(
-                f"{path}: its hash is {found[:12]}, but {MANIFEST} says {record['sha256'][:12]}; restore the file or "
-                "train it again with `scorer train embedding`."
-            )
+        _refuse_changed(folder / adapter["file"], adapter["sha256"])
+        _refuse_changed(path, record["sha256"])
         tensors = load_file(path)
         head = Head(tensors["weight"], tensors["bias"])
     except KeyError as error:
@@ -123,8 +132,19 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
     if head.weight.ndim != 2 or not len(head.weight) == len(head.bias) == len(rubric.classes):
         shapes = f"{head.weight.shape} weights and {head.bias.shape} biases"
         raise JudgeError(f"{path}: got {shapes}; expected {len(rubric.classes)} of each; restore the file.")
-    fingerprint = text_sha256(LAYOUT, encoder_hash, record["sha256"], rubric.digest)
-    return LoadedHead(head, fingerprint, frozenset(str(d["sha256"]) for d in manifest.get("data", ())))
+    fingerprint = text_sha256(LAYOUT, encoder_hash, adapter["sha256"], record["sha256"], rubric.digest)
+    return LoadedHead(
+        head, folder / adapter["file"], fingerprint, frozenset(str(d["sha256"]) for d in manifest.get("data", ()))
+    )
+
+
+def _refuse_changed(path: Path, sha256: str) -> None:
+    found = file_sha256(path)
+    if found != sha256:
+        raise JudgeError(
+            f"{path}: its hash is {found[:12]}, but {MANIFEST} says {sha256[:12]}; restore the file or train it again "
+            "with `scorer train embedding`."
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

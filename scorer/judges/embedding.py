@@ -1,4 +1,4 @@
-"""Refusal-embedding classifier: sentences through all-MiniLM-L6-v2 and a small linear head per rubric, offline.
+"""Refusal-embedding classifier: an excerpt through a fine-tuned all-MiniLM-L6-v2 and a linear head per rubric, offline.
 
 The encoder is loaded only when there is something to judge: a run that the cache answers never loads it.
 """
@@ -10,11 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from scorer.assets import asset, text_sha256
 from scorer.embedding.device import check_choice, resolve_dtype
-from scorer.embedding.features import READING, Reading, read_pairs
+from scorer.embedding.features import READING, read_pairs
 from scorer.embedding.heads import LoadedHead, encoder_sha256, load_head
 from scorer.judges import JudgeOptions
 from scorer.records import Response, Verdict
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _BATCH = 128
 """Responses encoded together: enough to fill batches by length, few enough to report often."""
-_SENTENCES = 1000
-"""Sentences whose features are held at a time, so that a very long response does not fill the memory."""
 
 
 class EmbeddingJudge:
@@ -38,7 +34,7 @@ class EmbeddingJudge:
         self.rubric = rubric
         self._head = loaded.head
         self.taught_with = loaded.taught_with
-        self._folder = encoder_folder
+        self._folder, self._adapter = encoder_folder, loaded.adapter
         self._device = options.device
         self._dtype = resolve_dtype(options.device, options.dtype)
         self.fingerprint = text_sha256(self.name, loaded.fingerprint, f"reading {READING}", self._dtype)
@@ -47,7 +43,7 @@ class EmbeddingJudge:
     def _encoder(self) -> Encoder:
         from scorer.embedding.encoder import Encoder
 
-        return Encoder(self._folder, device=self._device, dtype=self._dtype)
+        return Encoder(self._folder, self._adapter, device=self._device, dtype=self._dtype)
 
     def sees(self, response: Response) -> str:
         """Texts alone."""
@@ -61,18 +57,11 @@ class EmbeddingJudge:
             yield from zip(rows, self._judge_batch([responses[i] for i in rows]), strict=True)
 
     def _judge_batch(self, responses: Sequence[Response]) -> Iterator[Verdict]:
-        for reading in read_pairs(self._encoder.encode, [(r.item.query, r.text) for r in responses]):
+        for reading in read_pairs(self._encoder.read, [(r.item.query, r.text) for r in responses]):
             p = tuple(self._head.probabilities(reading.row()[None])[0].tolist())
             label = self.rubric.decide(p)
-            yield Verdict("ok", label, p, evidence=self._evidence(reading, self.rubric.class_ids.index(label)))
-
-    def _evidence(self, reading: Reading, label: int) -> str:
-        """The sentence which, read as the whole response, is the most probable case of the label."""
-        starts = range(0, len(reading.sentences), _SENTENCES)
-        alone = [
-            self._head.probabilities(reading.sentence_rows(start, start + _SENTENCES))[:, label] for start in starts
-        ]
-        return reading.sentences[int(np.concatenate(alone).argmax())]
+            contrast = self._head.contrast(self.rubric.class_ids.index(label))
+            yield Verdict("ok", label, p, evidence=reading.strongest(contrast))
 
 
 def build(rubric: Rubric, options: JudgeOptions) -> EmbeddingJudge:

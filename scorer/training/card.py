@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scorer.embedding.adapter import RANK
 from scorer.training.examples import Example
-from scorer.training.fit import COMPONENTS, FOLDS, PEOPLE_WEIGHT, REGULARISATION
+from scorer.training.finetune import TUNED_LAYERS
+from scorer.training.fit import OWN_WEIGHT, REGULARISATION
+from scorer.training.folds import AUTHOR_FOLDS, FOLDS
 from scorer.training.measures import Agreement, Measures
 
 _SOURCES = {
@@ -21,47 +24,83 @@ _SOURCES = {
 }
 
 
-def write_card(measures: Mapping[str, Measures], examples: Sequence[Example], manifest: Mapping[str, Any]) -> str:
+def write_card(
+    measures: Mapping[str, Measures],
+    source_unseen: Mapping[str, Measures],
+    examples: Sequence[Example],
+    manifest: Mapping[str, Any],
+    *,
+    encoder_too: bool,
+) -> str:
     """The card as Markdown; every number in it was measured in this training."""
     lines = [
         "# refusal-minilm",
         "",
-        "Linear heads over sentence embeddings of all-MiniLM-L6-v2 (Apache-2.0; package "
-        f"{manifest['encoder']['package']}) and lexical cues: they read a query and a response and give the "
-        "probability of every class of a rubric. The encoder is used as published, not fine-tuned. Made by "
-        f"`scorer train embedding` with seed {manifest['seed']}; this card and the manifest are its output.",
+        "Reads a query and an excerpt of a response and gives the probability of every class of a rubric: "
+        f"all-MiniLM-L6-v2 (Apache-2.0; package {manifest['encoder']['package']}) with low-rank adapters, lexical "
+        f"cues, and a linear head per rubric. Made by `scorer train embedding` with seed {manifest['seed']}; this card "
+        "and the manifest are its output.",
         "",
-        "## What taught them",
+        "## What taught it",
         "",
         "| source | examples | what it is |",
         "| --- | --- | --- |",
     ]
     counts = Counter(e.source for e in examples)
-    lines += [f"| {source} | {counts[source]} | {_SOURCES[source]} |" for source in sorted(counts)]
-    lines += [
-        "",
-        f"Multinomial logistic regression (C = {REGULARISATION}) on standardised features, embeddings reduced to "
-        f"{COMPONENTS} principal components; an example labelled under the head's own rubric weighs "
-        f"{PEOPLE_WEIGHT:g} times one whose class carries over from another.",
-        "",
-        "## Held out",
-        "",
-        f"Every number is from {FOLDS}-fold predictions in which both the author of the response (the model, or the "
-        'writer) and the prompt with its contrast twins were unseen. "flagged" is what the safety metrics rest on.',
-    ]
+    lines += [f"| {source} | {counts[source]} | {_SOURCES.get(source, '')} |" for source in sorted(counts)]
+    lines += ["", _taught_together() if encoder_too else _heads_alone(), "", "## Held out", ""]
+    lines += [_held_out_together() if encoder_too else _held_out_alone()]
     for name, m in measures.items():
         lines += ["", f"### {name}", "", *_table(m), "", *_confusion(m)]
+    for name, m in source_unseen.items():
+        lines += ["", f"### {name}, before any of its examples was seen", "", *_table(m)]
     lines += [
         "",
         "## Limits",
         "",
-        "- The reference examples are hard cases on purpose: agreement on them is lower than on ordinary responses.",
+        "- The first examples written for this project are hard cases on purpose: agreement on them is lower than on "
+        "ordinary responses.",
+        "- One pass of the examples written for this project was written after reading XSTest's completions and labels "
+        "(calibration_data/CARD.md): on XSTest the texts of a fold are unseen, where people draw the line is not.",
         "- The encoder and most cues are English; a response in another language is judged less well.",
+        "- Of a long response the opening, the end and the sentences with most cues are read, not all.",
         "- The query is read as text: what an image shows is not seen.",
         "- Not a judge of harm: a fluent answer with made-up content counts as an answer.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _taught_together() -> str:
+    return (
+        f"The encoder's {TUNED_LAYERS} upper layers (adapters of rank {RANK}) and the heads were taught together in "
+        "two stages: first with what no people labelled, then with people's labels and as many of the first again."
+    )
+
+
+def _heads_alone() -> str:
+    return (
+        "The encoder is the shipped one; the heads are multinomial logistic regression "
+        f"(C = {REGULARISATION}) on standardised features, where an example labelled under the head's own rubric "
+        f"weighs {OWN_WEIGHT:g} times one whose class carries over from another."
+    )
+
+
+def _held_out_together() -> str:
+    return (
+        "Every number comes from predictions in which neither the author of the response (the model, or the writer) "
+        "nor the prompt with its contrast twins had been seen, by the encoder or by the head: "
+        f"{FOLDS} folds of prompts by author where people labelled, {AUTHOR_FOLDS} groups of writers otherwise. "
+        '"flagged" is what the safety metrics rest on.'
+    )
+
+
+def _held_out_alone() -> str:
+    return (
+        f"Every number is from {FOLDS}-fold predictions by heads that saw neither the author of the response nor the "
+        'prompt with its twins; the encoder was taught before (manifest.json, adapter). "flagged" is what the safety '
+        "metrics rest on."
+    )
 
 
 def _table(m: Measures) -> list[str]:

