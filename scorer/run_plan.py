@@ -40,7 +40,7 @@ def plan_run(config: RunConfig, steps: Sequence[str], say: Callable[[str], None]
 
 
 def _done(config: RunConfig, state: RunState, step: str) -> bool:
-    """Whether a step is done, where those before it are; comparisons and the page are quick, and made anew with them."""
+    """Whether a step is done, where those before it are."""
     if step in ("render", "check"):
         made = run_inputs.of_benchmark(config) if step == "check" else run_inputs.of_drawing(config)
         return state.done(step, made)

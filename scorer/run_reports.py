@@ -57,9 +57,17 @@ def compare_step(doing: Doing) -> None:
             compare(options)
             return Said(str(options.out / COMPARISON_FILES[-1]))
 
-        made_from = run_inputs.of_run(doing.config) | {"judge": options.judge, "seed": options.seed}
-        step = f"compare {link.target} {link.method}"
-        doing.step(step, made_from, [out / name for name in COMPARISON_FILES], work)
+        doing.step(_name(link), _made_from(doing), [out / name for name in COMPARISON_FILES], work)
+
+
+def _made_from(doing: Doing) -> Made:
+    """What every comparison is made of."""
+    scoring = doing.config.score
+    return run_inputs.of_run(doing.config) | {"judge": scoring.judges[0], "seed": scoring.seed}
+
+
+def _name(link: ComparisonLink) -> str:
+    return f"compare {link.target} {link.method}"
 
 
 def _incomparable(doing: Doing) -> str:
@@ -82,9 +90,11 @@ def _links(doing: Doing) -> list[ComparisonLink]:
 def report_step(doing: Doing) -> None:
     """The page that leads to all the others."""
     out = doing.config.out
-    links = [link for link in _links(doing) if (out / link.folder / COMPARISON_FILES[1]).is_file()]
+    compared = _made_from(doing)
+    links = [link for link in _links(doing) if doing.state.done(_name(link), compared)]
     agreement = f"{AGREEMENT}/{AGREEMENT_FILES[-1]}"
-    shown = agreement if doing.config.references and (out / agreement).is_file() else None
+    agreed = bool(doing.config.references) and doing.state.done("agree", run_inputs.of_agreement(doing.config))
+    shown = agreement if agreed else None
     read = [out / RUN / SCORES_JSON, out / RUN / MANIFEST]
     read += [out / link.folder / COMPARISON_FILES[1] for link in links]
     made_from: Made = {str(p.relative_to(out)): run_inputs.stamp(p) for p in read} | {"agreement": shown}

@@ -106,7 +106,7 @@ def _check(doing: Doing) -> None:
 def _generate(doing: Doing) -> None:
     benchmark = run_inputs.of_benchmark(doing.config)
     for target in doing.config.targets:
-        made = {m: run_inputs.ofgeneration_name(doing.config, benchmark, target, m) for m in doing.config.methods}
+        made = {m: run_inputs.of_generation(doing.config, benchmark, target, m) for m in doing.config.methods}
         todo = [m for m in made if not doing.is_done(generation_name(target, m), made[m])]
         for method in todo:
             _refuse_other(doing, target, method, made[method])
