@@ -43,8 +43,9 @@ class Section:
         return InputError(self._file, f"{got} for {self._shown(key)}", expected, fix)
 
     def lacks(self, key: str, what: str) -> InputError:
-        """The error for a key that must be there."""
-        return InputError(self._file, f"no {self._shown(key)}", what, "add it")
+        """The error for a key that must be there, though it may be there misspelt."""
+        meant = difflib.get_close_matches(key.strip("[]"), self._values.keys() - self._asked.keys(), n=1)
+        return InputError(self._file, f"no {self._shown(key)}", what, f"correct {meant[0]}" if meant else "add it")
 
     def text(self, key: str) -> str | None:
         """A text that is not blank; None where the key is absent."""
