@@ -38,7 +38,7 @@ def test_the_example_goes_from_images_to_report(tmp_path: Path) -> None:
     for old, new in (
         ('"tiny/benchmark.jsonl"', '"../VSCBench"'),
         ('"tiny/model"', '"../llava-1.5-7b-hf"'),
-        ("runs/tiny", "runs/gpu"),
+        ('"../runs/tiny"', '"../runs/gpu"'),
     ):
         assert text.count(old) == 1
         text = text.replace(old, new)
