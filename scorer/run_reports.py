@@ -15,7 +15,7 @@ from scorer.rubrics import load_rubric
 from scorer.run_config import RUN
 from scorer.run_folder import MANIFEST, SCORES_JSON
 from scorer.run_state import Made, Said
-from scorer.run_steps import Doing
+from scorer.run_steps import Doing, generation_name
 
 BASELINE = "plain"
 """The method that the others are set beside."""
@@ -97,10 +97,13 @@ def report_step(doing: Doing) -> None:
     shown = agreement if agreed else None
     read = [out / RUN / SCORES_JSON, out / RUN / MANIFEST]
     read += [out / link.folder / COMPARISON_FILES[1] for link in links]
-    made_from: Made = {str(p.relative_to(out)): run_inputs.stamp(p) for p in read} | {"agreement": shown}
+    steps = [generation_name(target, method) for target in doing.config.targets for method in doing.config.methods]
+    meaning = " ".join(dict.fromkeys(filter(None, map(doing.state.meaning, steps))))
+    made_from: Made = {str(p.relative_to(out)): run_inputs.stamp(p) for p in read}
+    made_from |= {"agreement": shown, "meaning": meaning}
 
     def work() -> Said:
-        write_overview(out / OVERVIEW, out, RUN, links, shown)
+        write_overview(out / OVERVIEW, out, RUN, links, shown, meaning)
         return Said(str(out / OVERVIEW))
 
     doing.step("report", made_from, (out / OVERVIEW,), work)

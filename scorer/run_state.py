@@ -23,10 +23,14 @@ Made = dict[str, Any]
 
 @dataclass(frozen=True)
 class Said:
-    """What a step says at its end, and how many items failed in it."""
+    """What a step says at its end, and how many items failed in it.
+
+    `meaning` is what numbers mean that come of it, where they do not mean the whole benchmark.
+    """
 
     words: str
     failed: int = 0
+    meaning: str = ""
 
 
 class RunState:
@@ -71,6 +75,10 @@ class RunState:
         found: dict[str, Any] = self._record["steps"].get(step, {})
         return found
 
+    def meaning(self, step: str) -> str:
+        """What numbers mean that come of a step; "" where they mean the whole benchmark."""
+        return str(self.record(step).get("meaning", ""))
+
     def differs(self, step: str, made_from: Made) -> list[str]:
         """Names of what the step was made of before and is not now; empty where it never began."""
         before = self.record(step).get("made_from", made_from)
@@ -88,8 +96,9 @@ class RunState:
             self._note(step, self.record(step) | {"state": "failed", "why": str(error)})
             raise
         hashes = {str(path.relative_to(self.out)): _hash(path) for path in outputs}
-        end = {"state": "done", "ended": _now(), "said": said[-1].words, "failed": said[-1].failed, "outputs": hashes}
-        self._note(step, self.record(step) | end | {"replaces": False})
+        last = said[-1]
+        end = {"state": "done", "ended": _now(), "said": last.words, "failed": last.failed, "meaning": last.meaning}
+        self._note(step, self.record(step) | end | {"outputs": hashes, "replaces": False})
 
     def replaces(self, step: str) -> bool:
         """Whether the step under way takes the place of one that was made of something else."""

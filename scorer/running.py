@@ -146,7 +146,7 @@ def _ask(doing: Doing, target: NamedTarget, method: str, model: Target | None) -
     words += [f"{done.failed:,} failed ({next(iter(done.reasons))})"] if done.failed else []
     words += [f"{done.cut:,} cut off before their end"] if done.cut else []
     words += [f"{done.left_out:,} left out"] if done.left_out else []
-    return Said(", ".join(words), done.failed)
+    return Said(", ".join(words), done.failed, done.meaning)
 
 
 def _score(doing: Doing) -> None:

@@ -244,6 +244,8 @@ def test_missing_and_broken_images_are_said_and_what_failed_can_be_asked_again(m
     failed, watched = do(config)
     assert failed == 1
     assert any("cannot be set beside published ones" in line for line in watched.lines)
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "only 3 of 4 items found can be asked" in page
     assert any("2 responses, 1 failed (the image: unreadable" in line for line in watched.lines)
     assert do(config)[0] == 1  # done already, and still failed
     picture(tmp_path / "1.png")

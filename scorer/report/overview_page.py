@@ -28,10 +28,13 @@ class ComparisonLink:
     folder: str
 
 
-def write_overview(path: Path, out: Path, run: str, links: Sequence[ComparisonLink], agreement: str | None) -> None:
-    """Write the page into `out`. Raises RunError where run or comparisons cannot be read, StorageError for a bad disk.
+def write_overview(
+    path: Path, out: Path, run: str, links: Sequence[ComparisonLink], agreement: str | None, meaning: str = ""
+) -> None:
+    """Write the page into `out`; `meaning` is what its numbers mean where items are missing.
 
-    `run`, the folders of `links` and `agreement` are paths within `out`.
+    `run`, the folders of `links` and `agreement` are paths within `out`. Raises RunError where run or comparisons
+    cannot be read, StorageError for a bad disk.
     """
     scored = load_run(out / run)
     page = render_page(
@@ -42,6 +45,7 @@ def write_overview(path: Path, out: Path, run: str, links: Sequence[ComparisonLi
             "metrics": METRICS,
             "report": f"{run}/{REPORT}",
             "agreement": agreement,
+            "meaning": meaning,
             "changes": [_change(out, link) for link in links],
             "facts": [
                 ("Responses", f"{len(scored.responses):,}"),
