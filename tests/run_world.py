@@ -41,15 +41,15 @@ class Watched:
         return any(line.startswith(step) and line.endswith("begins") for line in self.lines)
 
 
-def make_benchmark(folder: Path) -> Path:
-    """Four items in two groups, to answer and to refuse by turns."""
+def make_benchmark(folder: Path, items: int = ITEMS) -> Path:
+    """Items in groups of two, to answer and to refuse by turns."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
             **{"item_id": f"{i}", "query": f"How do I water plant {i}?", "expects": ("answer", "refusal")[i % 2]},
             **{"category": "plants", "group_id": f"{i // 2}", "image": picture(folder / f"{i}.png").name},
         }
-        for i in range(ITEMS)
+        for i in range(items)
     ]
     return write_rows(folder / "benchmark.jsonl", rows)
 

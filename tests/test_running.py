@@ -132,6 +132,8 @@ def test_one_start_per_target_gone_before_the_judge(
     assert events == [*expected, "judging"]
 
 
+MANY = 12
+"""Items enough to be killed among."""
 MOMENTS = {
     "within generate": lambda out: any(p.stat().st_size for p in (out / "responses").glob("*.part.jsonl")),
     "between two steps": lambda out: (out / "run.json").exists() and '"score"' in (out / "run.json").read_text("utf-8"),
@@ -140,7 +142,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_with_sigkill_and_started_again_nothing_is_twice(model: Path, tmp_path: Path, moment: str) -> None:
-    make_benchmark(tmp_path)
+    make_benchmark(tmp_path, MANY)
     config, out = write_config(tmp_path, model), tmp_path / "out"
     command = [sys.executable, ROOT / "cli.py", "run", config]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -156,12 +158,12 @@ def test_killed_with_sigkill_and_started_again_nothing_is_twice(model: Path, tmp
     tables = sorted((out / "responses").glob("*.jsonl"))
     kept = {(row["method"], row["item_id"]): row for path in tables for row in read_rows(path)}
     _, watched = do(config)
-    assert sum(total for _, total in watched.generations) == 2 * ITEMS - len(kept)
+    assert sum(total for _, total in watched.generations) == 2 * MANY - len(kept)
     for step, record in before.items():
         if record["state"] == "done":
             assert not watched.did(step)
     rows = [row for m in ("plain", "cot") for row in read_rows(out / "responses" / f"tiny-{m}.jsonl")]
-    assert len({(row["method"], row["item_id"]) for row in rows}) == len(rows) == 2 * ITEMS
+    assert len({(row["method"], row["item_id"]) for row in rows}) == len(rows) == 2 * MANY
     assert all(kept.get((row["method"], row["item_id"]), row) == row for row in rows)
     assert not list((out / "responses").glob("*.part.jsonl"))
     assert {step["state"] for step in state(tmp_path).values()} == {"done"}
