@@ -14,10 +14,13 @@ DATA   ?= ../shared/data
 VLLM           := .venv-vllm
 VLLM_FOR_TESTS := $(if $(SCORER_VLLM_PYTHON),,$(firstword $(wildcard $(VLLM)/.gpu) $(VLLM)/.cpu))
 
-.PHONY: score test check bench bench-fidelity docs train vllm vllm-cpu small-judge clean
+.PHONY: score tiny test check bench bench-fidelity docs train vllm vllm-cpu small-judge clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
+
+tiny: $(VENV)/.installed  ## Make what examples/tiny.toml needs: a tiny random model and a dozen images
+	@$(BIN)/python -m examples.make_tiny
 
 test: $(VENV)/.installed-dev $(VLLM_FOR_TESTS)  ## Set up what the tests need and run them
 	@sh tests/browser.sh

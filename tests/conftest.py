@@ -66,7 +66,7 @@ def tiny_judge_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny random model that sees images. Copy it before you change it."""
-    from tiny_llava import make_tiny_llava
+    from examples.tiny_llava import make_tiny_llava
 
     return make_tiny_llava(tmp_path_factory.mktemp("llava") / "tiny-llava")
 

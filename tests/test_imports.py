@@ -12,6 +12,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 # From top to bottom. A module may import its own room and any lower layer; rooms of one layer do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
+    ("running", "run_plan"),
+    ("run_reports",),
+    ("run_inputs", "run_steps"),
+    ("run_config",),
+    ("config_parts",),
     ("pipeline", "agreement", "comparing", "training", "doctor"),
     ("panel", "run_record"),
     ("asked",),
@@ -20,12 +25,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("generate_options",),
     ("judge_stage", "certified", "stacked", "target_model", "generation_tasks"),
     ("report", "cascaded", "calibrated", "corrected", "crossed", "explaining"),
-    ("labelled", "ingest", "judging", "served_model"),
+    ("labelled", "ingest", "judging", "served_model", "run_state"),
     ("references", "benchmarks", "generation"),
     ("class_orders", "judges", "metrics", "readers"),
     ("serving",),
     ("calibration", "embedding", "cache", "run_folder", "endpoint", "prompting", "images"),
-    ("stats", "rubrics"),
+    ("stats", "rubrics", "config_section"),
     ("assets", "records"),
     ("errors",),
 )

@@ -104,7 +104,7 @@ def educate(encoder: Encoder, examples: Sequence[Example], rubrics: Sequence[Rub
         say(f"{len(examples)} examples; running the encoder's lower layers over them")
         course = Course.of(encoder, examples, rubrics, seed)
         everything = np.arange(len(examples))
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
             say("teaching the first stage with all examples, and a fold of authors each")
             taught = pool.submit(course.first, everything)
             folds = [

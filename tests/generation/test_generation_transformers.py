@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from mini_benchmark import ITEMS, demonstrations, make_mini, picture, read_rows, write_rows
 from PIL import Image
 from processes import until
-from tiny_llava import CONTEXT, IMAGE_TOKENS, STRING_TEMPLATE
 
+from examples.tiny_llava import CONTEXT, IMAGE_TOKENS, STRING_TEMPLATE
 from scorer.errors import ServerError
 from scorer.generation.backends import Outcome
 from scorer.generation.messages import Message, Messages

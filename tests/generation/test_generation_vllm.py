@@ -18,8 +18,8 @@ from generating_world import run
 from mini_benchmark import ITEMS, demonstrations, make_mini, read_rows, write_rows
 from PIL import Image
 from processes import HANGING, below, left, until
-from tiny_llava import CONTEXT, STRING_TEMPLATE
 
+from examples.tiny_llava import CONTEXT, STRING_TEMPLATE
 from scorer.benchmarks import find_benchmark, read_tasks
 from scorer.generation.backends.vllm import VllmBackend
 from scorer.generation.methods import find_method, method_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiny_model import VOCABULARY, train_tokenizer
+from examples.tiny_tokenizer import VOCABULARY, train_tokenizer
 
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<image>")
 PIXELS = 56
@@ -25,8 +25,15 @@ STRING_TEMPLATE = (
 """A template that knows texts alone, as older models have."""
 
 
-def make_tiny_llava(folder: Path) -> Path:
-    """Write a LLaVA of 2 million random parameters and its processor into `folder`; the same files every time."""
+END_WEIGHT = -3.0
+"""What stretches the weights of the ending token, so that it wins now and then: a random model hardly ever ends."""
+
+
+def make_tiny_llava(folder: Path, *, ends: bool = False) -> Path:
+    """Write a LLaVA of 2 million random parameters and its processor into `folder`; the same files every time.
+
+    With `ends` it comes to an end after some words; without, it writes until it is stopped.
+    """
     import torch
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
@@ -57,6 +64,8 @@ def make_tiny_llava(folder: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlavaForConditionalGeneration(config).to(torch.bfloat16)
+    if ends:
+        model.lm_head.weight.data[text.eos_token_id] *= END_WEIGHT
     model.save_pretrained(folder)
     _rename_as_published(folder / "model.safetensors")
     return folder
