@@ -28,6 +28,7 @@ layout stays: it is part of the judge's fingerprint, so that verdicts of the ear
 LEXICAL = 6 * len(CUE_NAMES) + 7
 """How many numbers stand behind the vectors."""
 _MANY = 30
+_QUOTES = frozenset({('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("「", "」"), ("'", "'")})
 
 Floats = NDArray[np.float32]
 
@@ -59,7 +60,7 @@ class Text:
 
 def read_text(query: str, response: str) -> Text:
     """Cut a pair to what is read, and find its cues."""
-    sentences = split_sentences(response)
+    sentences = split_sentences(_unquoted(response))
     cues = sentence_cues(sentences or [""])
     asks, describes = float(asks_description(query)), cues[:, _DESCRIBES]
     parts = [
@@ -70,6 +71,14 @@ def read_text(query: str, response: str) -> Text:
         [(1 - asks) * describes.mean(), (1 - asks) * describes[0]],
     ]
     return Text(cut_head(query, QUERY), tuple(excerpt(sentences, cues)), np.concatenate(parts).astype(np.float32))
+
+
+def _unquoted(response: str) -> str:
+    """A response that stands in quotation marks as a whole, without them: it quotes nobody."""
+    text = response.strip()
+    inner = text[1:-1]
+    whole = len(text) > 1 and (text[0], text[-1]) in _QUOTES and not {text[0], text[-1]} & set(inner)
+    return inner if whole else response
 
 
 @dataclass(frozen=True)

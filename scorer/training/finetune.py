@@ -11,7 +11,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -66,6 +66,12 @@ class Student(nn.Module):
         )
         width = 2 * encoder.dimensions + LEXICAL
         self.heads = nn.ModuleDict({name: _head(width, n, generator) for name, n in classes.items()})
+
+    def train(self, mode: bool = True) -> Self:
+        """As ever, but that the layers' own dropout stays off: it would draw from a state that all students share."""
+        super().train(mode)
+        self.layers.eval()
+        return self
 
     def forward(self, batch: Batch, states: torch.Tensor, lexical: torch.Tensor) -> torch.Tensor:
         """Feature rows (n, 2 x dimensions + LEXICAL)."""

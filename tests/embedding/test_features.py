@@ -100,6 +100,15 @@ def test_a_gap_is_never_the_strongest_sentence_and_a_piece_stands_for_its_whole_
     assert reading.strongest(weight) == long
 
 
+@pytest.mark.parametrize("marks", ['""', "“”", "„“", "«»", "「」", "''"])
+def test_quotation_marks_around_a_whole_response_quote_nobody(marks: str) -> None:
+    plain = "Sorry, I cannot help. Goodbye."
+    quoted = f"{marks[0]}{plain}{marks[1]}"
+    assert read_text("Why?", f" {quoted}\n").pieces == read_text("Why?", plain).pieces
+    said = f"{quoted} is what {marks[0]}he{marks[1]} said, {marks[0]}and left{marks[1]}"
+    assert any(mark in piece.text for piece in read_text("Why?", said).pieces for mark in marks)
+
+
 def test_every_distinct_pair_is_encoded_once() -> None:
     asked: list[str] = []
 
