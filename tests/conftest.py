@@ -83,3 +83,14 @@ def vllm_server(
     log = tmp_path_factory.mktemp("vllm") / "vllm.log"
     with LocalServer(tiny_judge_model, python=vllm_python, args=QUICK_START, log=log, say=print) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """A model this small loses more by waiting for a second thread than it wins, where other work runs beside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 from mini_benchmark import make_mini, picture, read_rows
 from processes import until
@@ -30,16 +29,8 @@ from scorer.references import reference_frame, save_references
 from scorer.run_config import read_config
 from scorer.running import RunOptions, Shown, run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """A model this small loses more by waiting for a second thread than it wins, where other work runs beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -24,12 +26,12 @@ from scorer.agreement._misaligned import misaligned
 from scorer.report.run_files import Run
 
 
-def found(run: Run, references: pl.DataFrame, seed: int = 0) -> list[dict[str, object]]:
+def found(run: Run, references: pl.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
     return list(misaligned(cases(run, references, seed)))
 
 
 def slices(run: Run, references: pl.DataFrame, seed: int = 0) -> list[dict[str, str]]:
-    return [w["slice"] for w in found(run, references, seed)]  # type: ignore[misc]
+    return [w["slice"] for w in found(run, references, seed)]
 
 
 def test_moments_are_those_of_all_permutations() -> None:
@@ -103,7 +105,7 @@ def test_labels_that_slipped_by_rows_are_found(
     alone = real_labels.filter(pl.col("annotator") == "final", pl.col("target") == target)
     (warning,) = found(real_run, relabelled(alone, "final", target, np.roll(np.arange(270), shift)))
     assert warning["slice"] == {"annotator": "final", "target": target}
-    assert warning["evidence"]["better_placement"]["shift"] == shift  # type: ignore[index]
+    assert warning["evidence"]["better_placement"]["shift"] == shift
 
 
 @pytest.mark.parametrize("n", [30, 60, 100])
@@ -121,7 +123,7 @@ def test_few_labels_of_the_only_target(real_run: Run, real_labels: pl.DataFrame,
 def test_another_targets_labels_are_found(real_run: Run, real_labels: pl.DataFrame) -> None:
     final = real_labels.filter(pl.col("annotator") == "final", pl.col("target") == "gpt4")
     (warning,) = found(real_run, final.with_columns(target=pl.lit("mistralinstruct")))
-    assert warning["evidence"]["better_placement"]["target"] == "gpt4"  # type: ignore[index]
+    assert warning["evidence"]["better_placement"]["target"] == "gpt4"
 
 
 @pytest.mark.parametrize("n", [100, 200])
