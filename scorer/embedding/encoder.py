@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel, AutoTokenizer
+from tokenizers import Tokenizer
 
 from scorer.embedding.adapter import merge_adapter
+from scorer.embedding.bert import load_bert
 from scorer.embedding.features import Floats, Vectors
 from scorer.errors import JudgeError
 
@@ -25,9 +25,13 @@ MAX_TOKENS = 256
 
 @dataclass(frozen=True)
 class Tokens:
-    """A (query, excerpt) pair as token ids; `pieces` says of every token which piece it is of, -1 for none."""
+    """A (query, excerpt) pair as token ids; `pieces` says of every token which piece it is of, -1 for none.
+
+    `types` is 0 for the query's tokens and 1 for the excerpt's, with the marks that end them.
+    """
 
     ids: tuple[int, ...]
+    types: tuple[int, ...]
     pieces: NDArray[np.int_]
 
 
@@ -44,29 +48,24 @@ class Encoder:
 
     def __init__(self, folder: Path, adapter: Path | None, *, device: str, dtype: str) -> None:
         """Load from local folders; `dtype` is `float32` or `bfloat16`."""
-        logging.getLogger("transformers").setLevel(logging.ERROR)
-        _quiet_progress_bars()
         self.device = resolve_device(device)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-        model = AutoModel.from_pretrained(str(folder), local_files_only=True, add_pooling_layer=False)
+        self._tokenizer = _tokenizer(folder)
+        model = load_bert(folder)
         if adapter is not None:
             merge_adapter(model, adapter)
-        self.model: Any = model.to(self.device, getattr(torch, dtype)).eval()
-        self.dimensions = int(model.config.hidden_size)
+        self.model = model.to(self.device, getattr(torch, dtype)).eval()
+        self.dimensions = model.embeddings.word_embeddings.embedding_dim
 
     def tokens(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Tokens]:
         """Token ids of (query, pieces of the excerpt) pairs; the excerpt is cut where a pair is too long."""
-        texts = [" ".join(pieces) for _, pieces in pairs]
-        encoded = self.tokenizer(
-            [query for query, _ in pairs], texts, truncation="only_second", max_length=MAX_TOKENS, padding=False
-        )
+        encodings = self._tokenizer.encode_batch([(query, " ".join(pieces)) for query, pieces in pairs])
         out = []
-        for (_, pieces), encoding in zip(pairs, encoded.encodings, strict=True):
+        for (_, pieces), encoding in zip(pairs, encodings, strict=True):
             starts = np.cumsum([0, *(len(piece) + 1 for piece in pieces[:-1])])
             offsets = np.array([start for start, _ in encoding.offsets])
             of = np.searchsorted(starts, offsets, side="right") - 1
             second = np.array([place == 1 for place in encoding.sequence_ids])
-            out.append(Tokens(tuple(encoding.ids), np.where(second, of, -1)))
+            out.append(Tokens(tuple(encoding.ids), tuple(encoding.type_ids), np.where(second, of, -1)))
         return out
 
     def read(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Vectors]:
@@ -77,9 +76,8 @@ class Encoder:
         out: dict[int, Vectors] = {}
         with torch.inference_mode():
             for rows in token_batches(np.array([len(t.ids) for t in tokens])):
-                batch = padded([tokens[i] for i in rows], self.tokenizer).to(self.device)
-                states = self.model(input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types)
-                hidden = states.last_hidden_state.float()
+                batch = padded([tokens[i] for i in rows]).to(self.device)
+                hidden = self.model(batch.ids, batch.mask, batch.types).float()
                 whole, hidden = mean_and_first(hidden, batch.read).cpu().numpy(), hidden.cpu().numpy()
                 for place, row in enumerate(rows):
                     pieces = _piece_means(hidden[place], tokens[row].pieces, len(pairs[row][1]))
@@ -100,16 +98,15 @@ class Batch(NamedTuple):
         return Batch(*(part.to(device) for part in self))
 
 
-def padded(tokens: Sequence[Tokens], tokenizer: Any) -> Batch:
-    """Pairs as one batch."""
+def padded(tokens: Sequence[Tokens]) -> Batch:
+    """Pairs as one batch; padding is masked, so it does not matter which token it is."""
     shape = (len(tokens), max(len(t.ids) for t in tokens))
-    ids = np.full(shape, tokenizer.pad_token_id)
-    mask, types, read = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape, int)
+    ids, mask, types, read = (np.zeros(shape, int) for _ in range(4))
     for row, one in enumerate(tokens):
         length = len(one.ids)
         ids[row, :length] = one.ids
         mask[row, :length] = 1
-        types[row, one.ids.index(tokenizer.sep_token_id) + 1 : length] = 1
+        types[row, :length] = one.types
         read[row, :length] = one.pieces >= 0
     return Batch(*map(torch.from_numpy, (ids, mask, types, read)))
 
@@ -134,6 +131,15 @@ def mean_and_first(hidden: torch.Tensor, read: torch.Tensor) -> torch.Tensor:
     return torch.cat([mean, hidden[:, 0]], dim=1)
 
 
+def _tokenizer(folder: Path) -> Tokenizer:
+    """The published one, for pairs; marks such as [SEP] within a text are read as the text that they are."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
 def _piece_means(hidden: Floats, of: NDArray[np.int_], pieces: int) -> Floats:
     """(tokens, dimensions) -> (pieces, dimensions); zeros for a piece that was cut off."""
     means = np.zeros((pieces, hidden.shape[1]), dtype=np.float32)
@@ -141,9 +147,3 @@ def _piece_means(hidden: Floats, of: NDArray[np.int_], pieces: int) -> Floats:
         if (of == piece).any():
             means[piece] = hidden[: len(of)][of == piece].mean(axis=0)
     return means
-
-
-def _quiet_progress_bars() -> None:
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,9 +1,10 @@
-"""What a head reads of a (query, response) pair: one row of numbers, from an excerpt's vectors and lexical cues.
+"""What a head reads of a (query, response) pair: a row of numbers from an excerpt's vectors and cues, and n-grams.
 
 Layout (LAYOUT names it; a head trained on another layout is refused):
     vectors   of the encoder over query and excerpt: mean over the excerpt's tokens, and the first token
     lexical   cues of the first, second and last sentence of the whole response, their maximum and mean; its size;
               cues of the query; whether that asks for a description, and how much the response describes in either case
+and beside the row, sparse, the n-grams of the whole response and of the query (scorer/embedding/ngrams.py).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from scorer.assets import file_sha256
 from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
 from scorer.embedding.excerpt import ENDING, GAP, MIDDLE, OPENING, QUERY, Piece, cut_head, excerpt
+from scorer.embedding.ngrams import BUCKETS, LONGEST, Grams, grams
 from scorer.embedding.sentences import split_sentences
 
-LAYOUT = f"excerpt-1:{OPENING}-{MIDDLE}-{ENDING}-{QUERY}:{file_sha256(CUES_FILE)[:16]}"
-"""Names this layout, how much is read, and the cue list that it was trained with."""
-READING = 2
+LAYOUT = f"excerpt-1:{OPENING}-{MIDDLE}-{ENDING}-{QUERY}:{file_sha256(CUES_FILE)[:16]}:grams-{LONGEST}-{BUCKETS}"
+"""Names this layout, how much is read, the cue list that it was trained with, and how n-grams are counted."""
+READING = 3
 """Raise it whenever this code, or that which cuts sentences, reads the same text in another way than before while the
 layout stays: it is part of the judge's fingerprint, so that verdicts of the earlier reading are never taken for new."""
 LEXICAL = 6 * len(CUE_NAMES) + 7
@@ -50,12 +52,13 @@ def asks_description(query: str) -> bool:
 class Text:
     """A (query, response) pair before the encoder: what it shall read, and what cues tell already.
 
-    `query` is cut, `pieces` are the excerpt, `lexical` (LEXICAL,) is of the whole response.
+    `query` is cut, `pieces` are the excerpt, `lexical` (LEXICAL,) and `grams` are of the whole response.
     """
 
     query: str
     pieces: tuple[Piece, ...]
     lexical: Floats
+    grams: Grams
 
 
 def read_text(query: str, response: str) -> Text:
@@ -70,7 +73,8 @@ def read_text(query: str, response: str) -> Text:
         [asks, asks * describes.mean(), asks * describes.max()],
         [(1 - asks) * describes.mean(), (1 - asks) * describes[0]],
     ]
-    return Text(cut_head(query, QUERY), tuple(excerpt(sentences, cues)), np.concatenate(parts).astype(np.float32))
+    lexical = np.concatenate(parts).astype(np.float32)
+    return Text(cut_head(query, QUERY), tuple(excerpt(sentences, cues)), lexical, grams(query, sentences))
 
 
 def _unquoted(response: str) -> str:
@@ -104,7 +108,7 @@ class Reading:
     vectors: Vectors
 
     def row(self) -> Floats:
-        """Features: (2 x dimensions + LEXICAL,)."""
+        """Features beside the n-grams: (2 x dimensions + LEXICAL,)."""
         return np.concatenate([self.vectors.whole, self.text.lexical])
 
     def strongest(self, weight: Floats) -> str:

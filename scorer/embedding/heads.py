@@ -1,15 +1,16 @@
-"""The classifier's files: a linear layer per rubric, the encoder's adapter, and a manifest that ties them together.
+"""The classifier's files: a linear head per rubric, the encoder's adapter, and a manifest that ties them together.
 
 models/refusal-minilm/
     manifest.json          layout, encoder and rubric hashes, file hashes, data, versions
     adapter.safetensors    what fine-tuning changed in the encoder (scorer/embedding/adapter.py), float16
-    {rubric}.safetensors   weight (classes, features) and bias (classes,), float32
+    {rubric}.safetensors   weight (classes, features) and bias (classes,), float32; grams (BUCKETS, classes), float16
     CARD.md                held-out numbers, for people
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from scorer.assets import file_sha256, text_sha256
 from scorer.embedding.features import LAYOUT
+from scorer.embedding.ngrams import BUCKETS, Grams
 from scorer.errors import JudgeError
 from scorer.rubrics import Rubric
 
@@ -32,20 +34,23 @@ ENCODER_FILES = ("config.json", "model.safetensors", "modules.json", "tokenizer.
 
 @dataclass(frozen=True)
 class Head:
-    """Class probabilities from a feature row: softmax(weight @ features + bias)."""
+    """Class probabilities from a feature row and n-grams: softmax(weight @ features + n-grams @ grams + bias)."""
 
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
+    grams: NDArray[np.float16]
 
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, features) -> (n, classes), rows summing to 1."""
+    def probabilities(self, features: NDArray[np.float32], found: Sequence[Grams]) -> NDArray[np.float64]:
+        """(n, features) and the n-grams found in each of the n -> (n, classes), rows summing to 1."""
         logits = features.astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
+        for row, (columns, values) in enumerate(found):
+            logits[row] += values.astype(np.float64) @ self.grams[columns]
         scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: NDArray[np.float64] = scaled / scaled.sum(axis=1, keepdims=True)
         return result
 
     def contrast(self, label: int) -> NDArray[np.float32]:
-        """(features,) weight of a class less the mean of all classes': the direction that speaks for it."""
+        """(features,) weight of a class less the mean of all classes', n-grams aside: what speaks for the class."""
         direction: NDArray[np.float32] = self.weight[label] - self.weight.mean(axis=0)
         return direction
 
@@ -68,7 +73,8 @@ def head_file(rubric: Rubric) -> str:
 def save_head(folder: Path, rubric: Rubric, head: Head) -> dict[str, str]:
     """Write a rubric's head; returns its record for the manifest."""
     path = folder / head_file(rubric)
-    save_file({"weight": np.ascontiguousarray(head.weight), "bias": np.ascontiguousarray(head.bias)}, path)
+    tensors = {"weight": head.weight, "bias": head.bias, "grams": head.grams}
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
     return {"file": path.name, "sha256": file_sha256(path), "rubric_digest": rubric.digest}
 
 
@@ -124,14 +130,16 @@ def load_head(folder: Path, rubric: Rubric, encoder_hash: str) -> LoadedHead:
         _refuse_changed(folder / adapter["file"], adapter["sha256"])
         _refuse_changed(path, record["sha256"])
         tensors = load_file(path)
-        head = Head(tensors["weight"], tensors["bias"])
+        head = Head(tensors["weight"], tensors["bias"], tensors["grams"])
     except KeyError as error:
         raise JudgeError(f"{path}: the head has no {error}; restore the file.") from error
     except (OSError, SafetensorError) as error:
         raise JudgeError(f"{path}: the head cannot be read ({error}); restore the file.") from error
-    if head.weight.ndim != 2 or not len(head.weight) == len(head.bias) == len(rubric.classes):
-        shapes = f"{head.weight.shape} weights and {head.bias.shape} biases"
-        raise JudgeError(f"{path}: got {shapes}; expected {len(rubric.classes)} of each; restore the file.")
+    classes = len(rubric.classes)
+    fits = head.weight.ndim == 2 and len(head.weight) == classes
+    if not fits or head.bias.shape != (classes,) or head.grams.shape != (BUCKETS, classes):
+        shapes = f"{head.weight.shape} weights, {head.bias.shape} biases and {head.grams.shape} n-grams"
+        raise JudgeError(f"{path}: got {shapes}; expected {classes} classes in each; restore the file.")
     fingerprint = text_sha256(LAYOUT, encoder_hash, adapter["sha256"], record["sha256"], rubric.digest)
     return LoadedHead(
         head, folder / adapter["file"], fingerprint, frozenset(str(d["sha256"]) for d in manifest.get("data", ()))

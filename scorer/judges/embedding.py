@@ -1,4 +1,4 @@
-"""Refusal-embedding classifier: an excerpt through a fine-tuned all-MiniLM-L6-v2 and a linear head per rubric, offline.
+"""Refusal-embedding classifier: a fine-tuned all-MiniLM-L6-v2, n-grams, and a linear head per rubric; offline.
 
 The encoder is loaded only when there is something to judge: a run that the cache answers never loads it.
 """
@@ -58,7 +58,7 @@ class EmbeddingJudge:
 
     def _judge_batch(self, responses: Sequence[Response]) -> Iterator[Verdict]:
         for reading in read_pairs(self._encoder.read, [(r.item.query, r.text) for r in responses]):
-            p = tuple(self._head.probabilities(reading.row()[None])[0].tolist())
+            p = tuple(self._head.probabilities(reading.row()[None], [reading.text.grams])[0].tolist())
             label = self.rubric.decide(p)
             contrast = self._head.contrast(self.rubric.class_ids.index(label))
             yield Verdict("ok", label, p, evidence=reading.strongest(contrast))

@@ -9,7 +9,7 @@ from typing import Any
 from scorer.embedding.adapter import RANK
 from scorer.training.examples import Example
 from scorer.training.finetune import TUNED_LAYERS
-from scorer.training.fit import OWN_WEIGHT, REGULARISATION
+from scorer.training.fit import GRAM_REGULARISATION, OWN_WEIGHT, REGULARISATION, SHARE
 from scorer.training.folds import AUTHOR_FOLDS, FOLDS
 from scorer.training.measures import Agreement, Measures
 
@@ -21,6 +21,7 @@ _SOURCES = {
     ),
     "captions": "image captions by vision-language models from POPE's published results (Li et al., 2023; MIT)",
     "answers": "answers of chat models to harmless questions published with LLaVA (Apache-2.0)",
+    "late": "a tenth of the examples written for this project once more, behind such answers of up to 2,000 words",
 }
 
 
@@ -38,8 +39,8 @@ def write_card(
         "",
         "Reads a query and an excerpt of a response and gives the probability of every class of a rubric: "
         f"all-MiniLM-L6-v2 (Apache-2.0; package {manifest['encoder']['package']}) with low-rank adapters, lexical "
-        f"cues, and a linear head per rubric. Made by `scorer train embedding` with seed {manifest['seed']}; this card "
-        "and the manifest are its output.",
+        "cues, and a linear head per rubric; beside it a linear model of the whole response's n-grams. Made by "
+        f"`scorer train embedding` with seed {manifest['seed']}; this card and the manifest are its output.",
         "",
         "## What taught it",
         "",
@@ -63,7 +64,7 @@ def write_card(
         "- One pass of the examples written for this project was written after reading XSTest's completions and labels "
         "(calibration_data/CARD.md): on XSTest the texts of a fold are unseen, where people draw the line is not.",
         "- The encoder and most cues are English; a response in another language is judged less well.",
-        "- Of a long response the opening, the end and the sentences with most cues are read, not all.",
+        "- Of a long response the encoder reads the opening, the end and the sentences with most cues, not all.",
         "- The query is read as text: what an image shows is not seen.",
         "- Not a judge of harm: a fluent answer with made-up content counts as an answer.",
         "",
@@ -74,7 +75,9 @@ def write_card(
 def _taught_together() -> str:
     return (
         f"The encoder's {TUNED_LAYERS} upper layers (adapters of rank {RANK}) and the heads were taught together in "
-        "two stages: first with what no people labelled, then with people's labels and as many of the first again."
+        "two stages: first with what no people labelled, then with people's labels and as many of the first again. The "
+        f"models of n-grams are multinomial logistic regression (C = {GRAM_REGULARISATION:g}); a verdict is a pool of "
+        f"both, {SHARE:g} times the logits of either."
     )
 
 
@@ -82,7 +85,8 @@ def _heads_alone() -> str:
     return (
         "The encoder is the shipped one; the heads are multinomial logistic regression "
         f"(C = {REGULARISATION}) on standardised features, where an example labelled under the head's own rubric "
-        f"weighs {OWN_WEIGHT:g} times one whose class carries over from another."
+        f"weighs {OWN_WEIGHT:g} times one whose class carries over from another. The models of n-grams are the same "
+        f"with C = {GRAM_REGULARISATION:g}; a verdict is a pool of both, {SHARE:g} times the logits of either."
     )
 
 

@@ -11,7 +11,6 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,9 +19,11 @@ from torch import nn
 from torch.nn import functional
 
 from scorer.embedding.adapter import LowRank, add_low_rank
+from scorer.embedding.bert import run_layers
 from scorer.embedding.encoder import Batch, Encoder, Tokens, mean_and_first, padded
 from scorer.embedding.features import LEXICAL, Floats, read_text
-from scorer.embedding.heads import Head
+from scorer.embedding.ngrams import Grams
+from scorer.training.fit import Linear
 
 TUNED_LAYERS = 3
 BATCH = 16
@@ -38,16 +39,16 @@ Ints = NDArray[np.int_]
 
 @dataclass(frozen=True)
 class Material:
-    """Pairs as the encoder's upper layers meet them: token ids, lower states (float16), lexical features."""
+    """Pairs as the encoder's upper layers meet them: token ids, lower states (float16), lexical features, n-grams."""
 
     tokens: list[Tokens]
     states: list[torch.Tensor]
     lexical: torch.Tensor
-    tokenizer: Any
+    grams: list[Grams]
 
     def batch(self, rows: Ints) -> tuple[Batch, torch.Tensor, torch.Tensor]:
         """The pairs in `rows` side by side, their states (n, longest, dimensions) and lexical features."""
-        batch = padded([self.tokens[i] for i in rows], self.tokenizer)
+        batch = padded([self.tokens[i] for i in rows])
         return batch, nn.utils.rnn.pad_sequence([self.states[i] for i in rows], True).float(), self.lexical[rows]
 
 
@@ -58,20 +59,14 @@ class Student(nn.Module):
         """`classes` maps a rubric's name to how many classes it has."""
         super().__init__()
         self.generator = generator = torch.Generator().manual_seed(seed)
-        count = len(encoder.model.encoder.layer)
-        upper = copy.deepcopy(encoder.model.encoder.layer[-TUNED_LAYERS:]).requires_grad_(False)
+        count = len(encoder.model.layers)
+        upper = copy.deepcopy(encoder.model.layers[-TUNED_LAYERS:]).requires_grad_(False)
         self.layers = nn.ModuleDict({str(count - TUNED_LAYERS + i): layer for i, layer in enumerate(upper)})
         self.adapters: dict[str, LowRank] = add_low_rank(
             {f"encoder.layer.{number}": layer for number, layer in self.layers.items()}, generator
         )
         width = 2 * encoder.dimensions + LEXICAL
         self.heads = nn.ModuleDict({name: _head(width, n, generator) for name, n in classes.items()})
-
-    def train(self, mode: bool = True) -> Self:
-        """As ever, but that the layers' own dropout stays off: it would draw from a state that all students share."""
-        super().train(mode)
-        self.layers.eval()
-        return self
 
     def forward(self, batch: Batch, states: torch.Tensor, lexical: torch.Tensor) -> torch.Tensor:
         """Feature rows (n, 2 x dimensions + LEXICAL)."""
@@ -92,15 +87,6 @@ def _head(width: int, classes: int, generator: torch.Generator) -> nn.Linear:
     return head
 
 
-def run_layers(layers: Any, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Hidden states through transformer layers, padding masked."""
-    bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * torch.finfo(hidden.dtype).min
-    for layer in layers:
-        out = layer(hidden, bias)
-        hidden = out[0] if isinstance(out, tuple) else out
-    return hidden
-
-
 def prepare(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> Material:
     """Compute once what no training changes."""
     texts = [read_text(*pair) for pair in pairs]
@@ -109,12 +95,13 @@ def prepare(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> Material:
     lengths = np.array([len(t.ids) for t in tokens])
     with torch.inference_mode():
         for rows in _chunks(np.argsort(lengths, kind="stable")):
-            batch = padded([tokens[i] for i in rows], encoder.tokenizer)
-            hidden = encoder.model.embeddings(input_ids=batch.ids, token_type_ids=batch.types)
-            hidden = run_layers(encoder.model.encoder.layer[:-TUNED_LAYERS], hidden, batch.mask)
+            batch = padded([tokens[i] for i in rows])
+            hidden = encoder.model.embeddings(batch.ids, batch.types)
+            hidden = run_layers(encoder.model.layers[:-TUNED_LAYERS], hidden, batch.mask)
             for place, row in enumerate(rows):
                 states[row] = hidden[place, : lengths[row]].half().clone()
-    return Material(tokens, states, torch.from_numpy(np.stack([t.lexical for t in texts])), encoder.tokenizer)
+    lexical = torch.from_numpy(np.stack([t.lexical for t in texts]))
+    return Material(tokens, states, lexical, [t.grams for t in texts])
 
 
 def teach(
@@ -150,11 +137,11 @@ def rows_of(student: Student, material: Material, rows: Ints) -> Floats:
     return result
 
 
-def head_of(student: Student, rubric: str) -> Head:
-    """A rubric's head as the judge reads it."""
+def linear_of(student: Student, rubric: str) -> Linear:
+    """What a rubric's head makes of feature rows."""
     linear = student.heads[rubric]
     assert isinstance(linear, nn.Linear)
-    return Head(linear.weight.detach().numpy().copy(), linear.bias.detach().numpy().copy())
+    return Linear(linear.weight.detach().numpy().copy(), linear.bias.detach().numpy().copy())
 
 
 def _loss(student: Student, features: torch.Tensor, labels: Mapping[str, Ints]) -> torch.Tensor:

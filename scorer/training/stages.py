@@ -21,7 +21,8 @@ from scorer.embedding.encoder import Encoder
 from scorer.embedding.heads import Head
 from scorer.rubrics import Rubric
 from scorer.training.examples import Example
-from scorer.training.finetune import Material, Student, head_of, prepare, rows_of, teach
+from scorer.training.finetune import Material, Student, linear_of, prepare, rows_of, teach
+from scorer.training.fit import fit_grams, pooled
 from scorer.training.folds import HeldOut, Ints, author_splits, splits
 
 PEOPLE = "xstest"
@@ -69,9 +70,16 @@ class Course:
         again = np.random.default_rng(self.seed).choice(others, min(len(people), len(others)), replace=False)
         return self._teach(copy.deepcopy(student), np.concatenate([people, again]), SECOND_EPOCHS, SECOND_RATE)
 
-    def probabilities(self, student: Student, rubric: Rubric, rows: Ints) -> Probabilities:
-        """(n, classes) under a rubric, as the judge would give them."""
-        return head_of(student, rubric.name).probabilities(rows_of(student, self.material, rows))
+    def head(self, student: Student, rubric: Rubric, rows: Ints) -> Head:
+        """The student's head for a rubric, pooled with a model of n-grams of the rows that it was taught with."""
+        rows = rows[self.labels[rubric.name][rows] >= 0]
+        found, examples = [self.material.grams[i] for i in rows], [self.examples[i] for i in rows]
+        return pooled(linear_of(student, rubric.name), fit_grams(found, examples, rubric))
+
+    def probabilities(self, student: Student, rubric: Rubric, taught: Ints, rows: Ints) -> Probabilities:
+        """(n, classes) under a rubric of some rows, as the judge would give them."""
+        found = [self.material.grams[i] for i in rows]
+        return self.head(student, rubric, taught).probabilities(rows_of(student, self.material, rows), found)
 
     def _teach(self, student: Student, rows: Ints, epochs: int, rate: float) -> Student:
         if len(rows) == 0:
@@ -128,18 +136,20 @@ def educate(encoder: Encoder, examples: Sequence[Example], rubrics: Sequence[Rub
             name: HeldOut.of([t for n, t, _ in done if n == name], [p for n, _, p in done if n == name])
             for name in dict.fromkeys(n for n, _, _ in done)
         }
-        people = np.flatnonzero(course.people)
+        people, others = np.flatnonzero(course.people), np.flatnonzero(~course.people)
         unseen = {
-            r.name: HeldOut(people, course.probabilities(student, r, people)) for r in rubrics if r.name == PEOPLE
+            r.name: HeldOut(people, course.probabilities(student, r, others, people))
+            for r in rubrics
+            if r.name == PEOPLE
         }
-        return Graduate(final, {r.name: head_of(final, r.name) for r in rubrics}, held_out, unseen)
+        return Graduate(final, {r.name: course.head(final, r, everything) for r in rubrics}, held_out, unseen)
     finally:
         torch.set_num_threads(threads)
 
 
 def _through_both(course: Course, rubric: Rubric, train: Ints, test: Ints) -> Probabilities:
-    return course.probabilities(course.second(course.first(train), train), rubric, test)
+    return course.probabilities(course.second(course.first(train), train), rubric, train, test)
 
 
 def _through_second(course: Course, student: Student, rubric: Rubric, train: Ints, test: Ints) -> Probabilities:
-    return course.probabilities(course.second(student, train), rubric, test)
+    return course.probabilities(course.second(student, train), rubric, train, test)

