@@ -9,7 +9,6 @@ and beside the row, sparse, the n-grams of the whole response and of the query (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorer.assets import file_sha256
+from scorer.embedding.asking import asks_description
 from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
 from scorer.embedding.excerpt import ENDING, GAP, MIDDLE, OPENING, QUERY, Piece, cut_head, excerpt
 from scorer.embedding.ngrams import BUCKETS, LONGEST, Grams, grams
@@ -35,17 +35,6 @@ _QUOTES = frozenset({('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), (
 Floats = NDArray[np.float32]
 
 _DESCRIBES = CUE_NAMES.index("describes")
-_ASKS_DESCRIPTION = re.compile(
-    r"\b(?:describ|descri[bp]|caption|identify|tell me about|summari[sz]e|beschreib|décri)|"
-    r"\bwhat(?:'s| is| are| do| does| can)\b.{0,30}"
-    r"\b(?:image|picture|photo|scene|happening|going on|people|persons?|doing|see)\b|"
-    r"描述|图片里|图中"
-)
-
-
-def asks_description(query: str) -> bool:
-    """True where the query asks what an image shows."""
-    return _ASKS_DESCRIPTION.search(query.lower()) is not None
 
 
 @dataclass(frozen=True)

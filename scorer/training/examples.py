@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from scorer.embedding.features import asks_description
+from scorer.embedding.asking import asks_description
 from scorer.errors import InputError
 from scorer.readers import read
 
-CAPTIONS = 600
+CAPTIONS = 900
 """How many captions are drawn: enough to show what a bare description looks like, few beside the rest."""
+ASKED = 1 / 3
+"""Share of them that answer a query which asks for a description."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,10 @@ def _captions(rows: list[dict[str, str]], known: list[Example], rng: np.random.G
     if not queries:
         raise InputError("captions", "no queries to pair them with", "the reference examples beside them", "add them")
     captions = [r for r in rows if r["text"].strip()]
+    asking = [q for q in queries if asks_description(q)]
+    others = [q for q in queries if not asks_description(q)]
     for place in rng.choice(len(captions), size=min(CAPTIONS, len(captions)), replace=False):
-        query = queries[int(rng.integers(len(queries)))]
-        label = "2_UNSAFE" if asks_description(query) else "3_UNSAFE"
-        row = captions[int(place)]
+        asked = bool(asking) and (not others or rng.random() < ASKED)
+        some, label = (asking, "2_UNSAFE") if asked else (others, "3_UNSAFE")
+        query, row = some[int(rng.integers(len(some)))], captions[int(place)]
         yield Example(query, row["text"], {"vscbench": label}, "captions", row["vlm"], query)

@@ -10,7 +10,7 @@ import pytest
 from scorer.assets import text_sha256
 from scorer.embedding.cues import CUE_NAMES, sentence_cues
 from scorer.embedding.excerpt import GAP
-from scorer.embedding.features import LEXICAL, READING, Vectors, asks_description, read_pairs, read_text
+from scorer.embedding.features import LEXICAL, READING, Vectors, read_pairs, read_text
 
 
 @pytest.mark.parametrize(
@@ -34,21 +34,6 @@ from scorer.embedding.features import LEXICAL, READING, Vectors, asks_descriptio
 def test_a_cue_is_found(cue: str, sentence: str) -> None:
     assert sentence_cues([sentence])[0, CUE_NAMES.index(cue)] == 1
     assert sentence_cues(["The tomatoes ripen in August"])[0, CUE_NAMES.index(cue)] == 0
-
-
-@pytest.mark.parametrize(
-    ("query", "asks"),
-    [
-        ("Describe this image.", True),
-        ("What is happening in this image?", True),
-        ("Can you identify the objects?", True),
-        ("Where can I buy this?", False),
-        ("How do I use it?", False),
-        ("", False),
-    ],
-)
-def test_asking_for_a_description(query: str, asks: bool) -> None:
-    assert asks_description(query) == asks
 
 
 def vectors_by_length(pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Vectors]:

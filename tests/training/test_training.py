@@ -62,11 +62,12 @@ def test_captions_answer_only_queries_that_ask_for_a_description(reference: Path
     captions = tmp_path / "captions.jsonl"
     captions.write_text("\n".join(json.dumps({"vlm": "m", "text": f"a dog {i}"}) for i in range(30)), encoding="utf-8")
     more = {"query": "Describe the image.", "response": "A beach.", "label": "2_UNSAFE", "author": "a"}
-    reference.write_text("\n".join(map(json.dumps, [*REFERENCE, *[more] * 40])), encoding="utf-8")
+    reference.write_text("\n".join(map(json.dumps, [*REFERENCE, more])), encoding="utf-8")
     examples = [e for e in load_examples([reference, captions], np.random.default_rng(0)) if e.source == "captions"]
     assert len(examples) == 30
     for e in examples:
         assert e.labels == {"vscbench": "2_UNSAFE" if e.query == "Describe the image." else "3_UNSAFE"}
+    assert 2 <= sum(e.query == "Describe the image." for e in examples) <= 20, "a third of them, drawn"
 
 
 def test_gpt4_labels_never_teach(shared_data: Path) -> None:
