@@ -9,12 +9,13 @@ RUBRIC ?= vscbench
 ARGS   ?=
 
 DATA   ?= ../shared/data
+ERRORS ?= runs/errors
 
 # vLLM has an environment of its own: the build for a GPU, or the one for processors alone, which the tests can use too.
 VLLM           := .venv-vllm
 VLLM_FOR_TESTS := $(if $(SCORER_VLLM_PYTHON),,$(firstword $(wildcard $(VLLM)/.gpu) $(VLLM)/.cpu))
 
-.PHONY: score tiny test check bench bench-fidelity docs train vllm vllm-cpu small-judge clean
+.PHONY: score tiny test check bench bench-fidelity error-pages docs train vllm vllm-cpu small-judge clean
 
 score: $(VENV)/.installed  ## Score responses: make score INPUT=responses.jsonl OUT=runs/mine RUBRIC=vscbench
 	@$(BIN)/scorer score $(INPUT) --out $(OUT) --rubric $(RUBRIC) $(ARGS)
@@ -36,7 +37,10 @@ bench: $(VENV)/.installed-dev  ## Print the tables of fidelity, speed and memory
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-fidelity: $(VENV)/.installed-dev  ## Print the tables of fidelity alone
-	@$(BIN)/python -m bench fidelity kinds sra
+	@$(BIN)/python -m bench fidelity kinds captions robust sra ways
+
+error-pages: $(VENV)/.installed-dev  ## Which responses the classifier gets wrong, held out: runs/errors/*/agreement.html
+	@$(BIN)/python -m bench._error_pages $(ERRORS) --data $(DATA)
 
 docs: $(VENV)/.installed-dev  ## Write docs/cli.md again from the commands
 	@$(BIN)/python -m scorer.cli._reference > docs/cli.md

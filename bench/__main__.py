@@ -15,7 +15,7 @@ from bench._tables import Table, write_blocks
 from scorer.errors import ScorerError
 
 NAMES = (
-    *("fidelity", "kinds", "robust", "sra", "corrected", "speed", "cache", "memory", "start"),
+    *("fidelity", "kinds", "captions", "robust", "ways", "sra", "corrected", "speed", "cache", "memory", "start"),
     *("cascade", "injection", "judging", "paper"),
 )
 """The tables in the order in which they are measured; each is made by the file of its name."""

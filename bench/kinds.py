@@ -12,16 +12,19 @@ from scorer.assets import asset, text_sha256
 from scorer.rubrics import Rubric, load_rubric
 from scorer.training.predictions import HELD_OUT, read_predictions
 
-_KINDS = {
-    "hard cases": [f"writer-{n}" for n in range(1, 7)],
-    "ordinary responses": [f"writer-{n}" for n in range(7, 11)],
-    "compliance in every form": ["writer-11"],
-    "refusals of every wording": ["writer-12"],
-    "partial refusals and their border": ["writer-13"],
-    "image-centric answers and captions": ["writer-14"],
-    "other languages, noise": ["writer-15"],
-    "chat full of alarming words": ["writer-16"],
+_THEMES = {
+    "hard cases": range(1, 7),
+    "ordinary responses": range(7, 11),
+    "compliance in every form": (11, 26),
+    "jailbreaks, answered and refused": (17, 28),
+    "refusals of every wording": (12, 18),
+    "partial refusals, premises and their border": (13, 23, 25),
+    "image-centric answers and captions": (14, 21),
+    "warned, answered or refused": (22, 24),
+    "other languages, noise": (15, 19, 20),
+    "chat full of alarming words": (16, 27),
 }
+"""By the numbers of the writers whose theme it was."""
 _LANGUAGES = {"es": "Spanish", "fr": "French", "de": "German", "zh": "Chinese"}
 _NOTE = (
     "Examples of calibration_data/reference.jsonl, which no person labelled, by encoders and heads that saw neither "
@@ -30,10 +33,17 @@ _NOTE = (
 )
 
 
+def theme(author: str) -> str:
+    """What a writer of reference examples wrote about."""
+    number = int(author.removeprefix("writer-"))
+    return next(name for name, numbers in _THEMES.items() if number in numbers)
+
+
 def make(setup: Setup) -> Table:
     """One row per theme of the writers and per language, one for all."""
     frame = _frame(load_rubric("vscbench"))
-    parts = {kind: frame.filter(pl.col("author").is_in(authors)) for kind, authors in _KINDS.items()}
+    themes = frame["author"].map_elements(theme, return_dtype=pl.String)
+    parts = {name: frame.filter(themes == name) for name in _THEMES}
     parts |= {name: frame.filter(pl.col("language") == code) for code, name in _LANGUAGES.items()}
     rows = [[name, str(len(part)), *_cells(part)] for name, part in (parts | {"all": frame}).items()]
     header = ["examples", "n", "four classes", "flagged", "refusals", "compliance"]

