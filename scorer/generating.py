@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorer import __version__
@@ -17,7 +17,6 @@ from scorer.generation.messages import Messages
 from scorer.generation.row import row_of
 from scorer.generation.tokens import TokenEstimate, estimate
 from scorer.generation_tasks import Asked, Plan, make_plan
-from scorer.images import ImageFault
 from scorer.target_model import Target, Who, open_target
 
 __all__ = ["GenerateOptions", "GenerateProgress", "GenerateSummary", "estimate_tokens", "generate", "plan_of"]
@@ -95,15 +94,20 @@ def plan_of(options: GenerateOptions, say: Callable[[str], None]) -> Plan:
 
 
 def estimate_tokens(options: GenerateOptions, say: Callable[[str], None]) -> TokenEstimate:
-    """How many tokens the generation will take; nothing is asked or started. Raises InputError as `generate` does."""
+    """How many tokens the items will take that are not answered yet; nothing is asked, started or written.
+
+    Raises InputError as `generate` does.
+    """
     plan = plan_of(options, say)
+    journal = Journal(options.out)
+    if not options.force:
+        journal.look()
+    todo = _todo(options, plan, journal)
     folder = options.target.folder
-    conversations = (plan.messages(asked) for asked in plan.asked())
+    conversations = (plan.messages(a) for a in plan.asked() if _wanted(options, journal, a.item.item_id))
     known = folder if folder and folder.is_dir() else None
-    try:
-        return estimate(conversations, plan.items, options.max_new_tokens, known)
-    except ImageFault as fault:
-        raise InputError(options.benchmark, f"a broken image ({fault.reason})", "readable images") from fault
+    found = estimate(conversations, todo, options.max_new_tokens, known)
+    return replace(found, there=plan.items - todo)
 
 
 def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Target) -> Who:
@@ -112,8 +116,8 @@ def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Targe
     if options.force:
         journal.clear()
         known = None
-    if known is None and options.out.exists():
-        raise RunError(f"{options.out}: is there, and not from here; choose another --out, or --force to replace it.")
+    if known is None and (found := journal.found()):
+        raise RunError(f"{found}: is there, and not from here; choose another --out, or --force to replace it.")
     journal.load()
     if known is None or not len(journal):
         return target.who

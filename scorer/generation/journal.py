@@ -8,6 +8,7 @@ NAME.manifest.json   how they came about: written before the first row, and agai
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import os
 import time
@@ -45,11 +46,19 @@ class Journal:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._handle = _locked(self.part)
         try:
+            self._remove_leftovers()
             yield
         finally:
             self._tidy()
             self._handle.close()
             self._handle = None
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a process that was killed while it put a file in place left beside it."""
+        with storage_errors(self.out):
+            for path in (self.out, self.manifest_path):
+                for leftover in self.out.parent.glob(f".{glob.escape(path.name)}.*"):
+                    leftover.unlink()
 
     def _tidy(self) -> None:
         """Leave no trace of a generation that never got an answer."""
@@ -83,6 +92,16 @@ class Journal:
             self._handle.truncate(0)
         self._places.clear()
         self._failed.clear()
+
+    def found(self) -> Path | None:
+        """A file that holds something under one of the names for rows; None where there is none."""
+        return next((p for p in (self.out, self.part) if p.exists() and (p == self.out or p.stat().st_size)), None)
+
+    def look(self) -> None:
+        """Find the rows that are there without holding the table, and change nothing."""
+        for path in (self.out, self.part):
+            if path.is_file():
+                self._index(path, in_part=path == self.part)
 
     def load(self) -> None:
         """Find the rows that are there. A row that was cut off by a kill is cut away."""

@@ -13,6 +13,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from scorer.asked import ScoreOptions
 from scorer.benchmarks import find_benchmark, read_tasks
 from scorer.cli import cli
 from scorer.errors import InputError, RunError, ServerError, StorageError
+from scorer.generating import GenerateOptions, estimate_tokens
 from scorer.generation.backends import Key, Outcome
 from scorer.generation.journal import Journal
 from scorer.generation.messages import Messages
@@ -226,6 +228,39 @@ def test_another_file_is_not_written_over(mini: Path, tmp_path: Path) -> None:
         for name in ("r.csv", ".jsonl"):
             with pytest.raises(RunError, match=r"expected NAME\.jsonl"):
                 run(mini, tmp_path / name, server)
+
+
+def test_rows_of_nobody_knows_what_are_not_gone_on_with(mini: Path, tmp_path: Path) -> None:
+    """Without the manifest nothing says which model answered; a file of the user's under that name is not cut."""
+    out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
+    mine = json.dumps({"item_id": "0-text", "status": "ok"}) + "\nnotes of mine\n"
+    part.write_text(mine, encoding="utf-8")
+    with scripted(answers) as server:
+        with pytest.raises(RunError, match=r"r.part.jsonl: is there, and not from here"):
+            run(mini, out, server)
+        assert part.read_text("utf-8") == mine
+        assert run(mini, out, server, force=True).asked == ITEMS
+
+
+def test_what_a_kill_left_half_written_is_removed(mini: Path, tmp_path: Path) -> None:
+    for name in (".r.jsonl.123", ".r.manifest.json.123", ".other.jsonl.123"):
+        (tmp_path / name).touch()
+    with scripted(answers) as server:
+        run(mini, tmp_path / "r.jsonl", server)
+    assert [p.name for p in tmp_path.glob(".*")] == [".other.jsonl.123"]
+
+
+def test_a_dry_run_counts_what_is_left_and_stumbles_over_no_image(mini: Path, tmp_path: Path) -> None:
+    out, quiet = tmp_path / "r.jsonl", Quiet()
+    (mini / "vscbench_image_centric_images" / "plants" / "safe_img_0_0.png").write_bytes(b"broken")
+    with scripted(answers) as server:
+        run(mini, out, server, channels=("text", "figstep"))
+    before = out.read_bytes()
+    options = GenerateOptions(mini, out, TargetOptions(server.url))
+    found = estimate_tokens(options, quiet.say)
+    assert (found.items, found.there) == (ITEMS - 4, 4)
+    assert estimate_tokens(replace(options, force=True), quiet.say).items == ITEMS
+    assert out.read_bytes() == before
 
 
 def test_missing_images_are_refused_or_left_out_and_said(mini: Path, tmp_path: Path) -> None:

@@ -219,6 +219,11 @@ def test_tokens_are_measured_where_the_model_is_there(tiny_llava: Path, tmp_path
     assert "measured with the processor" in found.how
     assert (found.answer_tokens, found.most_answer_tokens) == (400, 400)
     assert found.seconds(40) == 10
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    less = estimate([*asked[:3], (Message("user", "?", broken),)], 4, 100, tiny_llava)
+    assert less.prompt_tokens == round(4 * sum(exact[:3]) / 3)
+    assert "on 3 of 4 items" in less.how
     # 5 * 40 = 200 characters are 50 tokens, one turn 8, the image 576; every second of 128 items is looked at
     ruled = estimate([(Message("user", "word " * 40, image),)] * 128, 128, 4096)
     assert (ruled.prompt_tokens, ruled.answer_tokens) == (128 * (50 + 8 + 576), 128 * 250)
