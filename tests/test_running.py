@@ -306,6 +306,29 @@ def test_a_judges_server_may_come_up_after_the_answers(model: Path, tmp_path: Pa
         plan_run(read_config(config), ["score"], print)
 
 
+def test_each_judge_has_its_comparison_and_the_overview_its_categories(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    rows = read_rows(tmp_path / "benchmark.jsonl")
+    write_rows(tmp_path / "benchmark.jsonl", [row | {"category": f"<i>{i % 2}"} for i, row in enumerate(rows)])
+    text = config.read_text("utf-8").replace('["keyword-vscbench"]', '["keyword-vscbench", "keyword-xstest"]')
+    config.write_text(text, encoding="utf-8")
+    do(config)
+    out = tmp_path / "out"
+    page = (out / "index.html").read_text("utf-8")
+    for judge in ("keyword-vscbench", "keyword-xstest"):
+        folder = f"comparisons/tiny-cot/{judge}"
+        document = json.loads((out / folder / "comparison.json").read_text("utf-8"))
+        assert document["judge"]["name"] == judge
+        assert f'href="{folder}/comparison.html"' in page
+        assert f"Category by category: <bdi>tiny</bdi>, cot, <bdi>{judge}</bdi>" in page
+        assert state(tmp_path)[f"compare tiny cot {judge}"]["state"] == "done"
+    assert page.count("<bdi>&lt;i&gt;0</bdi>") == page.count("<bdi>&lt;i&gt;1</bdi>") == 2
+    before = files(out)
+    do(config)
+    assert files(out) == before
+
+
 def test_what_is_wrong_with_a_later_method_is_said_before_the_first_is_asked(model: Path, tmp_path: Path) -> None:
     make_benchmark(tmp_path)
     demos = demonstrations(tmp_path, query="How do I water plant 3?")
