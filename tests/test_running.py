@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from mini_benchmark import demonstrations, make_mini, picture, read_rows, write_rows
+from PIL import Image
 from processes import until
 from run_world import ITEMS, Watched, do, files, make_benchmark, write_config
 
@@ -304,6 +305,17 @@ def test_a_judges_server_may_come_up_after_the_answers(model: Path, tmp_path: Pa
     config.write_text(text.replace("127.0.0.1", "judge.example"), encoding="utf-8")
     with pytest.raises(ScorerError, match="not on this machine"):
         plan_run(read_config(config), ["score"], print)
+
+
+def test_what_has_another_image_is_asked_again_alone(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    do(config)
+    Image.new("RGB", (30, 30), "teal").save(tmp_path / "2.png")
+    (tmp_path / "1.png").touch()  # another time is no other image
+    _, again = do(config)
+    assert again.generations == [("asking tiny (plain)", 1), ("asking tiny (cot)", 1)]
+    assert again.did("score")
 
 
 def test_each_judge_has_its_comparison_and_the_overview_its_categories(model: Path, tmp_path: Path) -> None:

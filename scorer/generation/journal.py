@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """The rows that are there already, and the place for more. Memory: the id and place of every row, no texts."""
+    """The rows that are there already, and the place for more. Memory: every row's id, place and image's hash, no texts."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -36,6 +36,7 @@ class Journal:
         self.manifest_path = out.with_name(f"{out.stem}.manifest.json")
         self._places: dict[str, tuple[bool, int]] = {}  # item id -> (in the part?, offset)
         self._failed: set[str] = set()
+        self._images: dict[str, str] = {}
         self._handle: BinaryIO | None = None
         self._synced = 0.0
 
@@ -129,6 +130,14 @@ class Journal:
         """Whether the latest row of an item says that it failed."""
         return item_id in self._failed
 
+    def image(self, item_id: str) -> str | None:
+        """The SHA-256 of the image that an item was answered with; None where there is none, or no answer."""
+        return self._images.get(item_id)
+
+    def forget(self, item_id: str) -> None:
+        """Take an item for one that has no row; the row stays on the disk until another takes its place."""
+        del self._places[item_id]
+
     def append(self, row: Row) -> None:
         """Keep a row: from now on no kill of this process loses it. Raises StorageError where the disk is full."""
         handle = self._handle
@@ -188,7 +197,12 @@ class Journal:
     def _note(self, row: Row, *, in_part: bool, offset: int) -> None:
         item_id = row["item_id"]
         self._places[item_id] = (in_part, offset)
-        (self._failed.add if row.get("status") != "ok" else self._failed.discard)(item_id)
+        answered = row.get("status") == "ok"
+        (self._failed.discard if answered else self._failed.add)(item_id)
+        if answered and isinstance(image := row.get("image_sha256"), str):
+            self._images[item_id] = image
+        else:
+            self._images.pop(item_id, None)
 
 
 def check_name(out: Path) -> None:

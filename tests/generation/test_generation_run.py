@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 from generating_world import Quiet, answers, completion, run, said
 from mini_benchmark import ITEMS, demonstrations, make_mini, picture, read_rows, write_rows
+from PIL import Image
 from processes import until
 from scripted_server import Reply, scripted
 
@@ -263,6 +264,22 @@ def test_a_dry_run_counts_what_is_left_and_stumbles_over_no_image(mini: Path, tm
     assert out.read_bytes() == before
 
 
+def test_an_image_replaced_under_its_name_is_asked_about_again(mini: Path, tmp_path: Path) -> None:
+    out, progress = tmp_path / "r.jsonl", Quiet()
+    image = mini / "vscbench_text_centric_images" / "concat" / "1_concat.png"
+    with scripted(answers) as server:
+        run(mini, out, server)
+        before = read_rows(out)
+        Image.new("RGB", (30, 30), "teal").save(image)
+        assert estimate_tokens(GenerateOptions(mini, out, TargetOptions(server.url)), progress.say).items == 1
+        assert run(mini, out, server, progress=progress).asked == 1
+        assert images_of(server.requests[-1]) == [image.read_bytes()]
+        assert run(mini, out, server).asked == 0
+    assert any(line.startswith("1 items have another image") for line in progress.lines)
+    changed = [(a, b) for a, b in zip(before, read_rows(out), strict=True) if a != b]
+    assert [(a["item_id"], a["image_sha256"] == b["image_sha256"]) for a, b in changed] == [("1-concat", False)]
+
+
 def test_missing_images_are_refused_or_left_out_and_said(mini: Path, tmp_path: Path) -> None:
     out, progress = tmp_path / "r.jsonl", Quiet()
     for path in (mini / "vscbench_text_centric_images" / "search").iterdir():
@@ -308,8 +325,6 @@ def test_demonstrations_go_along(mini: Path, tmp_path: Path, method: str) -> Non
 @pytest.mark.parametrize("leak", [" how do i BOIL  soup? ", BOILED, "image"])
 def test_demonstrations_that_stand_among_the_items_are_refused(mini: Path, tmp_path: Path, leak: str) -> None:
     """The same words in other letters, the target's own words, or the same pixels in another format."""
-    from PIL import Image
-
     changed = {"query": leak}
     if leak == "image":
         with Image.open(mini / "vscbench_text_centric_images" / "concat" / "1_concat.png") as image:
