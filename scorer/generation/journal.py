@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """The rows that are there already, and the place for more. Memory: every row's id, place and image's hash, no texts."""
+    """The rows that are there already, and the place for more. Memory: id, place and image hash of every row."""
 
     def __init__(self, out: Path) -> None:
         self.out = out

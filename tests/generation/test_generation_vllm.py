@@ -158,6 +158,14 @@ def test_the_command_goes_to_a_server_that_runs(target: Target, mini: Path, tmp_
     assert (manifest["state"], manifest["target"]) == ("complete", "tiny-llava")
 
 
+def test_a_text_that_would_pass_for_an_image_is_not_sent(target: Target, tmp_path: Path) -> None:
+    """As on transformers; the server alone would put the image in its place."""
+    rows = [{"query": text, "image": "", "expects": "answer", "category": "c"} for text in ("Hello", "<image> Hello")]
+    summary = run(write_rows(tmp_path / "b.jsonl", rows), tmp_path / "r.jsonl", target.options, opened=target)
+    assert (summary.ok, summary.failed) == (1, 1)
+    assert next(iter(summary.reasons)).startswith("the text holds <image>")
+
+
 def test_what_does_not_fit_the_context_fails_alone(target: Target, tmp_path: Path) -> None:
     texts = ("Hello", "word " * CONTEXT, "Bye")
     rows = [{"query": text, "image": "", "expects": "answer", "category": "c"} for text in texts]
