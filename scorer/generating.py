@@ -83,7 +83,7 @@ def plan_of(options: GenerateOptions, say: Callable[[str], None]) -> Plan:
         demonstrations=options.demonstrations,
     )
     if plan.missing and not options.allow_missing:
-        got = f"{len(plan.missing):,} files missing, of them {plan.missing[0]}"
+        got = f"{len(plan.missing):,} files that are not in its folder, of them {plan.missing[0]}"
         fix = "see `scorer benchmark check` and `render`, or run on what is there with --allow-missing"
         raise InputError(options.benchmark, got, "every sheet and image", fix)
     if not plan.items:

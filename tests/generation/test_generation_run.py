@@ -285,7 +285,7 @@ def test_missing_images_are_refused_or_left_out_and_said(mini: Path, tmp_path: P
     for path in (mini / "vscbench_text_centric_images" / "search").iterdir():
         path.unlink()
     with scripted(answers) as server:
-        with pytest.raises(InputError, match=r"2 files missing.*0_search.png.*--allow-missing"):
+        with pytest.raises(InputError, match=r"2 files that are not in its folder.*0_search.png.*--allow-missing"):
             run(mini, out, server)
         summary = run(mini, out, server, allow_missing=True, progress=progress)
         assert (summary.items, summary.left_out) == (ITEMS - 2, 2)
