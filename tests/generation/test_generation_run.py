@@ -6,7 +6,6 @@ import base64
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from generating_world import Quiet, answers, completion, run, said
-from mini_benchmark import ITEMS, demonstrations, make_mini, picture, read_rows, write_rows
+from mini_benchmark import ITEMS, demonstrations, make_mini, picture, published_with_placeholders, read_rows, write_rows
 from PIL import Image
 from processes import until
 from scripted_server import Reply, scripted
@@ -435,15 +434,9 @@ def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
 
 
 def test_all_items_of_the_published_sheets(shared_data: Path, tmp_path: Path) -> None:
-    """4,050 items with placeholder images: every one is asked as its channel says, and read back."""
-    folder = Path(shutil.copytree(shared_data / "vscbench", tmp_path / "vscbench"))
+    """4,050 items with placeholder images: every one is asked as its channel says, read back, scored and reported."""
+    folder = published_with_placeholders(shared_data, tmp_path / "vscbench")
     tasks = list(read_tasks(find_benchmark(folder)[1], folder))
-    placeholder = picture(tmp_path / "p.png").read_bytes()
-    for task in tasks:
-        if task.item.image:
-            path = folder / task.item.image
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(placeholder)
     out, echo = tmp_path / "r.jsonl", Echo()
     options = TargetOptions("somewhere", backend="transformers")
     summary = run(folder, out, options, opened=Target(options, lambda: Who("echo", "0"), echo))
@@ -459,6 +452,10 @@ def test_all_items_of_the_published_sheets(shared_data: Path, tmp_path: Path) ->
     found = list(read(out).responses)
     assert [r.item for r in found] == [task.item for task in tasks]
     assert not any(r.missing for r in found)
+    judged = verdicts(out, tmp_path / "run")
+    assert judged["status"].to_list() == ["ok"] * 4050
+    assert judged["item_id"].to_list() == [task.item.item_id for task in tasks]
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_the_command_says_what_it_does(mini: Path, tmp_path: Path) -> None:
