@@ -106,9 +106,16 @@ class Section:
         return value
 
     def _located(self, key: str, value: str, *, there: bool) -> Path:
-        # not `resolve`: a link's own name may be a target's
-        path = Path(os.path.normpath(self._file.absolute().parent / Path(value).expanduser()))
-        if there and not path.exists():
+        try:
+            # not `resolve`: a link's own name may be a target's
+            path = Path(os.path.normpath(self._file.absolute().parent / Path(value).expanduser()))
+            found = path.exists()
+        except (OSError, RuntimeError) as error:  # a name too long, the home of a user who is not known here
+            reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+            raise self.wrong(key, f"{value[:60]!r}, which is no path here ({reason}),", "a path") from error
+        if "\0" in value:
+            raise self.wrong(key, f"{value[:60]!r}, which is no path here (a NUL in it),", "a path")
+        if there and not found:
             raise self.wrong(key, f"{path}, which is not there,", "a path that exists, from the config's folder on")
         return path
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorer import __version__
@@ -14,10 +14,9 @@ from scorer.errors import InputError, RunError
 from scorer.generate_options import GenerateOptions, GenerateProgress, GenerateSummary
 from scorer.generation.journal import Journal, check_name
 from scorer.generation.messages import Messages
-from scorer.generation.row import row_of
+from scorer.generation.row import image_sha256, row_of
 from scorer.generation.tokens import TokenEstimate, estimate
 from scorer.generation_tasks import Asked, Plan, make_plan
-from scorer.images import ImageFault
 from scorer.target_model import Target, Who, open_target
 
 __all__ = ["GenerateOptions", "GenerateProgress", "GenerateSummary", "estimate_tokens", "generate", "plan_of"]
@@ -56,7 +55,7 @@ def generate(
     journal = Journal(options.out)
     with nullcontext(target) if target else open_target(options.target, say) as opened, journal.claimed():
         counts = _Counts()
-        who = _agree(options, plan, journal, opened)
+        who = _agree(options, plan, journal, opened, say)
         todo = _todo(options, plan, journal)
         if todo:
             journal.write_manifest(_record(options, plan, who, "running"))
@@ -84,7 +83,7 @@ def plan_of(options: GenerateOptions, say: Callable[[str], None]) -> Plan:
         demonstrations=options.demonstrations,
     )
     if plan.missing and not options.allow_missing:
-        got = f"{len(plan.missing):,} files missing, of them {plan.missing[0]}"
+        got = f"{len(plan.missing):,} files that are not in its folder, of them {plan.missing[0]}"
         fix = "see `scorer benchmark check` and `render`, or run on what is there with --allow-missing"
         raise InputError(options.benchmark, got, "every sheet and image", fix)
     if not plan.items:
@@ -95,28 +94,36 @@ def plan_of(options: GenerateOptions, say: Callable[[str], None]) -> Plan:
 
 
 def estimate_tokens(options: GenerateOptions, say: Callable[[str], None]) -> TokenEstimate:
-    """How many tokens the generation will take; nothing is asked or started. Raises InputError as `generate` does."""
+    """How many tokens the items will take that are not answered yet; nothing is asked, started or written.
+
+    Raises InputError as `generate` does.
+    """
     plan = plan_of(options, say)
+    journal = Journal(options.out)
+    if not options.force:
+        journal.look()
+        _forget_replaced(plan, journal)
+    todo = _todo(options, plan, journal)
     folder = options.target.folder
-    conversations = (plan.messages(asked) for asked in plan.asked())
+    conversations = (plan.messages(a) for a in plan.asked() if _wanted(options, journal, a.item.item_id))
     known = folder if folder and folder.is_dir() else None
-    try:
-        return estimate(conversations, plan.items, options.max_new_tokens, known)
-    except ImageFault as fault:
-        raise InputError(options.benchmark, f"a broken image ({fault.reason})", "readable images") from fault
+    found = estimate(conversations, todo, options.max_new_tokens, known)
+    return replace(found, there=plan.items - todo)
 
 
-def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Target) -> Who:
+def _agree(options: GenerateOptions, plan: Plan, journal: Journal, target: Target, say: Callable[[str], None]) -> Who:
     """Who answers, after making sure that rows which are there came about in the same way."""
     known = journal.manifest()
     if options.force:
         journal.clear()
         known = None
-    if known is None and options.out.exists():
-        raise RunError(f"{options.out}: is there, and not from here; choose another --out, or --force to replace it.")
+    if known is None and (found := journal.found()):
+        raise RunError(f"{found}: is there, and not from here; choose another --out, or --force to replace it.")
     journal.load()
     if known is None or not len(journal):
         return target.who
+    if replaced := _forget_replaced(plan, journal):
+        say(f"{replaced:,} items have another image than the one that was answered about: they are asked again")
     same = _identity(options, plan)
     other = [name for name, value in same.items() if known.get("identity", {}).get(name) != value]
     who = Who(known.get("target", ""), known.get("target_digest", ""))
@@ -139,6 +146,17 @@ def _identity(options: GenerateOptions, plan: Plan) -> dict[str, Any]:
         "method": options.method,
         "max_new_tokens": options.max_new_tokens,
     }
+
+
+def _forget_replaced(plan: Plan, journal: Journal) -> int:
+    """Answers about an image that has been replaced under its name are none any more; how many those are."""
+    count = 0
+    for asked in plan.asked():
+        known = journal.image(asked.item.item_id)
+        if known is not None and known != image_sha256(asked.ask.image):
+            journal.forget(asked.item.item_id)
+            count += 1
+    return count
 
 
 def _wanted(options: GenerateOptions, journal: Journal, item_id: str) -> bool:
@@ -167,7 +185,7 @@ def _ask(
 
     for asked, outcome in target.backend.answer(conversations(), options.max_new_tokens):
         prompt = plan.messages(asked)[-1].text
-        journal.append(row_of(asked.item, prompt, outcome, who.name, options.method, plan.method.final))
+        journal.append(row_of(asked.item, asked.ask, prompt, outcome, who.name, options.method, plan.method.final))
         counts.asked += 1
         counts.prompt_tokens += outcome.prompt_tokens or 0
         counts.completion_tokens += outcome.completion_tokens or 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from scorer.asked import Progress, ScoreOptions
 from scorer.cache import default_cache_folder
-from scorer.errors import InputError, RunError
+from scorer.errors import InputError, RunError, ServerError
 from scorer.finish import ScoredRun, check_correction, check_labels, finish, read_labels
 from scorer.ingest import Ingested, ingest
 from scorer.judge_stage import Panel, judge_parts
@@ -36,6 +36,25 @@ def score(options: ScoreOptions, progress: Progress) -> ScoredRun:
     with open_model(options.server, progress.say) as served:
         judge_options = replace(options.judge_options, served=served, calibration=options.calibration)
         return _score(options, judge_options, progress)
+
+
+def check_judging(options: ScoreOptions) -> None:
+    """Raise what `score` would raise about judges, calibration and labels, long before there is anything to score.
+
+    No model is loaded and no server started. A server at a URL may come up later: while it does not answer, what
+    depends on it is left to `score`.
+    """
+    with open_model(options.server, lambda _: None) as served:
+        judge_options = replace(options.judge_options, served=served, calibration=options.calibration)
+        rubric = load_rubric(options.rubric)
+        labels = read_labels(options.correction, rubric)
+        try:
+            panel = build_panel(options, judge_options, rubric)
+        except ServerError:
+            if options.server.url is None:
+                raise
+        else:
+            check_labels([judge_record(j) for j in panel.judges], labels)
 
 
 def _score(options: ScoreOptions, judge_options: JudgeOptions, progress: Progress) -> ScoredRun:

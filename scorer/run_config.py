@@ -97,6 +97,9 @@ def read_config(path: Path) -> RunConfig:
     )
     top.close()
     _check_shots(top, config)
+    if config.drawing is not None and not benchmark.is_dir():
+        fix = "remove [render]"
+        raise top.wrong("render", f"a benchmark that is a table ({benchmark.name})", "VSCBench's folder", fix)
     return config
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scorer import run_inputs
-from scorer.generating import estimate_tokens
+from scorer.generating import estimate_tokens, plan_of
 from scorer.generation.tokens import TokenEstimate
+from scorer.pipeline import check_judging
+from scorer.run_answers import refuse_others
 from scorer.run_config import RunConfig
 from scorer.run_state import RunState
+from scorer.run_steps import generation_name
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step of a run. `items` None where it has no count; `tokens` None where no target writes any."""
+    """A step of a run. `items` None where it has no count; `tokens`, of what is left, None where nobody writes any."""
 
     name: str
     state: str
@@ -23,13 +26,17 @@ class PlannedStep:
     tokens: TokenEstimate | None = None
 
 
-def plan_run(config: RunConfig, steps: Sequence[str], say: Callable[[str], None]) -> list[PlannedStep]:
+def plan_run(
+    config: RunConfig, steps: Sequence[str], say: Callable[[str], None], *, force: bool = False
+) -> list[PlannedStep]:
     """The steps in order, generation by target and method. Raises a ScorerError as the run itself would."""
     state = RunState(config.out)
+    if "score" in steps:
+        check_judging(config.score)
     planned: list[PlannedStep] = []
     for step in steps:
         if step == "generate":
-            planned += _generations(config, state, say)
+            planned += _generations(config, state, say, force)
             continue
         before = all(p.state == "done" for p in planned)
         items = sum(p.items or 0 for p in planned) * len(config.score.judges) if step == "score" else None
@@ -51,15 +58,19 @@ def _done(config: RunConfig, state: RunState, step: str) -> bool:
     return bool(mine) and all(state.record(name)["state"] == "done" for name in mine)
 
 
-def _generations(config: RunConfig, state: RunState, say: Callable[[str], None]) -> list[PlannedStep]:
+def _generations(config: RunConfig, state: RunState, say: Callable[[str], None], force: bool) -> list[PlannedStep]:
     benchmark = run_inputs.of_benchmark(config)
     found = []
     for target in config.targets:
         for method in config.methods:
-            name = f"generate {target.slug} {method}"
-            done = state.done(name, run_inputs.of_generation(config, benchmark, target, method))
-            tokens = estimate_tokens(config.generation(target, method), say)
-            found.append(
-                PlannedStep(name, "done" if done else "begun" if state.record(name) else "to do", tokens.items, tokens)
-            )
+            name = generation_name(target, method)
+            made_from = run_inputs.of_generation(config, benchmark, target, method)
+            options = config.generation(target, method)
+            if state.done(name, made_from):
+                found.append(PlannedStep(name, "done", plan_of(options, say).items))
+                continue
+            anew = refuse_others(config, state, target, method, made_from, force=force)
+            tokens = estimate_tokens(replace(options, force=anew), say)
+            begun = "begun" if state.record(name) else "to do"
+            found.append(PlannedStep(name, begun, tokens.items + tokens.there, tokens))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 from scorer import run_inputs
 from scorer.agreement import AgreeOptions, agree
@@ -37,7 +38,7 @@ def agree_step(doing: Doing) -> None:
 
 
 def compare_step(doing: Doing) -> None:
-    """Every method beside plain prompting, target by target, by the first judge."""
+    """Every method beside plain prompting, target by target, judge by judge."""
     if reason := _incomparable(doing):
         doing.shown.say(f"compare: nothing to do, {reason}")
         return
@@ -48,7 +49,7 @@ def compare_step(doing: Doing) -> None:
             a=chosen,
             b=replace(chosen, method=link.method),
             out=out,
-            judge=scoring.judges[0],
+            judge=link.judge,
             seed=scoring.seed,
             force=True,
         )
@@ -57,17 +58,18 @@ def compare_step(doing: Doing) -> None:
             compare(options)
             return Said(str(options.out / COMPARISON_FILES[-1]))
 
-        doing.step(_name(link), _made_from(doing), [out / name for name in COMPARISON_FILES], work)
+        doing.step(_name(doing, link), _made_from(doing, link), [out / name for name in COMPARISON_FILES], work)
 
 
-def _made_from(doing: Doing) -> Made:
-    """What every comparison is made of."""
-    scoring = doing.config.score
-    return run_inputs.of_run(doing.config) | {"judge": scoring.judges[0], "seed": scoring.seed}
+def _made_from(doing: Doing, link: ComparisonLink) -> Made:
+    """What a comparison is made of."""
+    return run_inputs.of_run(doing.config) | {"judge": link.judge, "seed": doing.config.score.seed}
 
 
-def _name(link: ComparisonLink) -> str:
-    return f"compare {link.target} {link.method}"
+def _name(doing: Doing, link: ComparisonLink) -> str:
+    """The step of a comparison: with the judge where there are several."""
+    several = f" {link.judge}" if len(doing.config.score.judges) > 1 else ""
+    return f"compare {link.target} {link.method}{several}"
 
 
 def _incomparable(doing: Doing) -> str:
@@ -78,20 +80,21 @@ def _incomparable(doing: Doing) -> str:
 
 
 def _links(doing: Doing) -> list[ComparisonLink]:
-    """The comparisons that there are to make."""
+    """The comparisons that there are to make; with several judges each has a folder of its own."""
+    judges = doing.config.score.judges
     others = [method for method in doing.config.methods if method != BASELINE]
-    return [
-        ComparisonLink(target.name, method, f"{COMPARISONS}/{target.slug}-{method}")
-        for target in doing.config.targets
-        for method in others
-    ]
+    found = []
+    for target, method in product(doing.config.targets, others):
+        folder = f"{COMPARISONS}/{target.slug}-{method}"
+        places = {judge: f"{folder}/{judge}" if len(judges) > 1 else folder for judge in judges}
+        found += [ComparisonLink(target.name, method, judge, place) for judge, place in places.items()]
+    return found
 
 
 def report_step(doing: Doing) -> None:
     """The page that leads to all the others."""
     out = doing.config.out
-    compared = _made_from(doing)
-    links = [link for link in _links(doing) if doing.state.done(_name(link), compared)]
+    links = [link for link in _links(doing) if doing.state.done(_name(doing, link), _made_from(doing, link))]
     agreement = f"{AGREEMENT}/{AGREEMENT_FILES[-1]}"
     agreed = bool(doing.config.references) and doing.state.done("agree", run_inputs.of_agreement(doing.config))
     shown = agreement if agreed else None

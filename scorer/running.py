@@ -13,13 +13,13 @@ from scorer.benchmarks._check import check, write_manifest
 from scorer.benchmarks._render import render
 from scorer.benchmarks.vscbench import TEXT_SHEET
 from scorer.errors import InputError, RunError
-from scorer.generating import generate
-from scorer.generation.journal import Journal
-from scorer.pipeline import score
+from scorer.generating import generate, plan_of
+from scorer.pipeline import check_judging, score
+from scorer.run_answers import refuse_others, remove_others
 from scorer.run_config import NamedTarget, RunConfig
-from scorer.run_folder import MANIFEST, REPORT, RESPONSES, SCORES_JSON, VERDICTS, storage_errors
+from scorer.run_folder import MANIFEST, REPORT, RESPONSES, SCORES_JSON, VERDICTS
 from scorer.run_reports import OVERVIEW, agree_step, compare_step, report_step
-from scorer.run_state import Made, RunState, Said
+from scorer.run_state import RunState, Said
 from scorer.run_steps import Doing, RunOptions, Shown, generation_name
 from scorer.target_model import Target, open_target
 
@@ -62,6 +62,8 @@ def run(config: RunConfig, options: RunOptions, shown: Shown) -> int:
     state = RunState(config.out)
     doing = Doing(config, options, shown, state)
     with state.claimed(config.path, config.sha256):
+        if "score" in steps:
+            check_judging(config.score)  # a mistake about judges is said now, not after hours of answers
         for name in steps:
             _STEPS[name](doing)
     return _failed(doing) if "generate" in steps else 0
@@ -105,11 +107,20 @@ def _check(doing: Doing) -> None:
 
 def _generate(doing: Doing) -> None:
     benchmark = run_inputs.of_benchmark(doing.config)
-    for target in doing.config.targets:
-        made = {m: run_inputs.of_generation(doing.config, benchmark, target, m) for m in doing.config.methods}
-        todo = [m for m in made if not doing.is_done(generation_name(target, m), made[m])]
-        for method in todo:
-            _refuse_other(doing, target, method, made[method])
+    asked = [
+        (target, {m: run_inputs.of_generation(doing.config, benchmark, target, m) for m in doing.config.methods})
+        for target in doing.config.targets
+    ]
+    # what is wrong with a later method or target is said before the first one answers
+    left = [(t, m, made[m]) for t, made in asked for m in made if not doing.is_done(generation_name(t, m), made[m])]
+    for target, method, made_from in left:
+        refuse_others(doing.config, doing.state, target, method, made_from, force=doing.options.force)
+    for method in dict.fromkeys(method for _, method, _ in left):
+        plan_of(doing.config.generation(doing.config.targets[0], method), lambda _: None)
+    for target, method, made_from in left:
+        remove_others(doing.config, doing.state, target, method, made_from)
+    for target, made in asked:
+        todo = [m for t, m, _ in left if t is target]
         # one start for all methods; gone, its GPU memory free, when the block ends
         opened: AbstractContextManager[Target | None] = (
             open_target(target.options, doing.shown.say) if todo else nullcontext()
@@ -119,24 +130,6 @@ def _generate(doing: Doing) -> None:
                 outputs = (doing.config.responses(target, method),)
                 work = partial(_ask, doing, target, method, model)
                 doing.step(generation_name(target, method), made_from, outputs, work)
-
-
-def _refuse_other(doing: Doing, target: NamedTarget, method: str, made_from: Made) -> None:
-    """Answers are dear: those that came about otherwise are replaced only where the user says so."""
-    step, table = generation_name(target, method), doing.config.responses(target, method)
-    journal = Journal(table)
-    files = [path for path in (table, journal.part, journal.manifest_path) if path.exists()]
-    other = [name for name in doing.state.differs(step, made_from) if name in run_inputs.FIXED]
-    if not other or not files:
-        return
-    if not doing.options.force:
-        raise RunError(
-            f"{table}: holds responses with other {' and '.join(other)}; choose another `out` in "
-            f"{doing.config.path}, or --force to start them anew."
-        )
-    with storage_errors(table):
-        for path in files:
-            path.unlink()
 
 
 def _ask(doing: Doing, target: NamedTarget, method: str, model: Target | None) -> Said:

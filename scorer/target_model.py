@@ -16,6 +16,7 @@ from scorer.generation.backends import Backend
 if TYPE_CHECKING:
     from scorer.endpoint.client import Manner
     from scorer.endpoint.served import Identity
+    from scorer.generation.rendering import Template
     from scorer.serving.server import LocalServer
 
 BACKENDS = ("vllm", "transformers")
@@ -122,11 +123,11 @@ def _running(options: TargetOptions, url: str, say: Callable[[str], None]) -> Ta
     def who() -> Who:
         return Who(options.name or _plain_name(model.identity), model.identity.digest)
 
-    def begins() -> bool | None:
+    def template() -> Template | None:
         root = Path(model.identity.root) if model.identity.root else None
-        return _adds_special_tokens(root) if root and (root / "config.json").is_file() else None
+        return _template(root) if root and (root / "config.json").is_file() else None
 
-    return Target(options, who, VllmBackend(model, begins))
+    return Target(options, who, VllmBackend(model, template))
 
 
 def _loaded(options: TargetOptions) -> Iterator[Target]:
@@ -180,7 +181,7 @@ def _served(options: TargetOptions, say: Callable[[str], None]) -> Iterator[Targ
         def who() -> Who:
             return Who(options.name or folder.name, model.identity.digest)
 
-        yield Target(options, who, VllmBackend(model, partial(_adds_special_tokens, folder)))
+        yield Target(options, who, VllmBackend(model, partial(_template, folder)))
 
 
 def _manner(options: TargetOptions) -> Manner:
@@ -210,8 +211,8 @@ def _plain_name(identity: Identity) -> str:
     return Path(root).name if root.startswith("/") else identity.model
 
 
-def _adds_special_tokens(folder: Path) -> bool | None:
-    """Whether the tokenizer must begin the sequence because the template does not; None where nobody can tell.
+def _template(folder: Path) -> Template | None:
+    """What a folder's chat template leaves to whoever fills it; None where nobody can tell.
 
     vLLM adds nothing to what a template writes. LLaVA-1.5's, for one, leaves the first token to the tokenizer.
     """
@@ -219,6 +220,6 @@ def _adds_special_tokens(folder: Path) -> bool | None:
     from scorer.generation.rendering import Renderer
 
     try:
-        return Renderer(folder).adds_special_tokens
+        return Renderer(folder).template
     except ScorerError:  # a processor that only vLLM can use
         return None

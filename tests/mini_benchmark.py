@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+from scorer.benchmarks import find_benchmark, read_tasks
 
 IMAGE_FOLDER = "vscbench_image_centric_images"
 TEXT_FOLDER = "vscbench_text_centric_images"
@@ -63,6 +66,18 @@ def picture(path: Path) -> Path:
     image.putpixel((3, 3), (255, len(path.name), 0))
     image.save(path)
     return path
+
+
+def published_with_placeholders(data: Path, folder: Path) -> Path:
+    """A copy of VSCBench's published sheets in `data`, with the same picture in every image's place."""
+    shutil.copytree(data / "vscbench", folder)
+    placeholder = picture(folder / "placeholder.png").read_bytes()
+    for task in read_tasks(find_benchmark(folder)[1], folder):
+        if task.item.image:
+            path = folder / task.item.image
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(placeholder)
+    return folder
 
 
 def demonstrations(folder: Path, **changed: str) -> Path:

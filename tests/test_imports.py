@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "scorer"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("running", "run_plan"),
-    ("run_reports",),
+    ("run_reports", "run_answers"),
     ("run_inputs", "run_steps"),
     ("run_config",),
     ("config_parts",),

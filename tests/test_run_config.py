@@ -12,7 +12,7 @@ from scorer.run_config import read_config
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "tiny.toml"
 GOOD = """
-benchmark = "benchmark.jsonl"
+benchmark = "mini"
 out = "out"
 methods = ["plain", "one_shot"]
 channels = ["image"]
@@ -57,7 +57,7 @@ estimator = "rogan-gladen"
 def place(tmp_path: Path) -> Path:
     """A folder with all that GOOD names."""
     make_benchmark(tmp_path)
-    for name in ("model", "judge", "photos"):
+    for name in ("mini", "model", "judge", "photos"):
         (tmp_path / name).mkdir()
     for name in ("demos.jsonl", "labels.jsonl", "figstep.txt", "plain.txt"):
         (tmp_path / name).touch()
@@ -82,7 +82,7 @@ def test_everything_is_read_and_paths_start_from_the_configs_folder(
     assert second.options.vllm_args == ("--max-model-len", "4096")
     asked = config.generation(second, "one_shot")
     assert asked.out == place / "out" / "responses" / "org_served_model-one_shot.jsonl"
-    assert (asked.benchmark, asked.demonstrations) == (place / "benchmark.jsonl", place / "demos.jsonl")
+    assert (asked.benchmark, asked.demonstrations) == (place / "mini", place / "demos.jsonl")
     assert (asked.max_new_tokens, asked.channels, asked.allow_missing, asked.wording) == (77, ("image",), True, None)
     plain = config.generation(first, "plain")
     assert (plain.wording, plain.demonstrations) == (place / "plain.txt", None)
@@ -121,7 +121,8 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ("photos =", "fotos =", r"unknown key `fotos` in \[render\].*nearest photos"),
         ("benchmark =", "benchmrk =", r"no `benchmark`.*correct benchmrk"),
         ('out = "out"\n', "", r"no `out`"),
-        ("benchmark.jsonl", "nowhere.jsonl", r"nowhere.jsonl, which is not there, for `benchmark`"),
+        ('"mini"', '"nowhere"', r"nowhere, which is not there, for `benchmark`"),
+        ('"mini"', '"benchmark.jsonl"', r"a benchmark that is a table \(benchmark.jsonl\) for `render`"),
         ('path = "model"', 'path = "no-model"', r"no-model, which is not there, for `path` in \[targets\]"),
         ('path = "model"\n', 'path = "model"\nurl = "http://x/v1"\n', "both path and url"),
         ('path = "model"\n', "", "neither path nor url"),
@@ -150,6 +151,10 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ('"rogan-gladen"', '"rogan"', "'rogan'"),
         ('files = ["labels.jsonl"]\n', "", r"no `files` in \[reference\]"),
         ("[wordings]", "[wordings", "no valid TOML"),
+        ('"mini"', '"~nobody-of-this-name/b.jsonl"', r"no path here .*for `benchmark`"),
+        ('"mini"', f'"{"b" * 300}"', r"'b{60}', which is no path here \(File name too long\), for `bench"),
+        ('out = "out"', f'out = "{"o" * 300}"', r"no path here \(File name too long\), for `out`"),
+        ('out = "out"', 'out = "o\\u0000"', r"no path here \(a NUL in it\), for `out`"),
         ("[[targets]]", "[targets]", "TOML|tables"),
     ],
 )

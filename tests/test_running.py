@@ -16,17 +16,19 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from mini_benchmark import make_mini, picture, read_rows
+from mini_benchmark import demonstrations, make_mini, picture, read_rows, write_rows
+from PIL import Image
 from processes import until
 from run_world import ITEMS, Watched, do, files, make_benchmark, write_config
 
 from examples.tiny_llava import make_tiny_llava
 from scorer import running
 from scorer.cli import cli
-from scorer.errors import InputError, RunError
+from scorer.errors import InputError, RunError, ScorerError, ServerError
 from scorer.records import Reference
 from scorer.references import reference_frame, save_references
 from scorer.run_config import read_config
+from scorer.run_plan import plan_run
 from scorer.running import RunOptions, Shown, run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -262,6 +264,130 @@ def test_labels_correct_the_scores_and_are_agreed_with(finished: tuple[Path, Wat
     assert 'href="agreement/agreement.html"' in (tmp_path / "out" / "index.html").read_text("utf-8")
     manifest = json.loads((tmp_path / "out" / "run" / "manifest.json").read_text("utf-8"))
     assert (manifest["n_labels"], manifest["annotator"]) == (2 * ITEMS, "people")
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        ('names = ["keyword-xstest", "keyword-xstest"]', "expected each once"),
+        ('names = ["cascade"]', "needs a certificate"),
+        ('also = ["nothing"]', "also nothing needs a judge that reads|got rubric 'nothing'"),
+        ('rubric = "toxicity"', "cannot serve the rubric toxicity"),
+        ("explain = true", "needs a judge that can give a reason"),
+        ('calibration = "."', "got no calibration"),
+        ('names = ["vllm"]\nmodel = "."', "without config.json"),
+        ('[reference]\nfiles = ["benchmark.jsonl"]', "got no reference file"),
+    ],
+)
+def test_what_is_wrong_about_judges_is_said_before_anything_is_asked(
+    model: Path, tmp_path: Path, judge: str, said: str
+) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    text, _, _ = config.read_text("utf-8").partition("[judge]")
+    config.write_text(f"{text}[judge]\n{judge}\n", encoding="utf-8")
+    with pytest.raises(ScorerError, match=said):
+        do(config)
+    assert state(tmp_path) == {}
+    with pytest.raises(ScorerError, match=said):
+        plan_run(read_config(config), ["generate", "score"], print)
+    do(config, only=("check",))
+
+
+def test_a_judges_server_may_come_up_after_the_answers(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    text = config.read_text("utf-8").replace('["keyword-vscbench"]', '["vllm"]\nurl = "http://127.0.0.1:9/v1"')
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(ServerError, match="where no server answers"):
+        do(config)
+    assert state(tmp_path)["generate tiny cot"]["state"] == "done"
+    config.write_text(text.replace("127.0.0.1", "judge.example"), encoding="utf-8")
+    with pytest.raises(ScorerError, match="not on this machine"):
+        plan_run(read_config(config), ["score"], print)
+
+
+def test_what_has_another_image_is_asked_again_alone(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    do(config)
+    Image.new("RGB", (30, 30), "teal").save(tmp_path / "2.png")
+    (tmp_path / "1.png").touch()  # another time is no other image
+    _, again = do(config)
+    assert again.generations == [("asking tiny (plain)", 1), ("asking tiny (cot)", 1)]
+    assert again.did("score")
+
+
+def test_each_judge_has_its_comparison_and_the_overview_its_categories(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    config = write_config(tmp_path, model)
+    rows = read_rows(tmp_path / "benchmark.jsonl")
+    write_rows(tmp_path / "benchmark.jsonl", [row | {"category": f"<i>{i % 2}"} for i, row in enumerate(rows)])
+    text = config.read_text("utf-8").replace('["keyword-vscbench"]', '["keyword-vscbench", "keyword-xstest"]')
+    config.write_text(text, encoding="utf-8")
+    do(config)
+    out = tmp_path / "out"
+    page = (out / "index.html").read_text("utf-8")
+    for judge in ("keyword-vscbench", "keyword-xstest"):
+        folder = f"comparisons/tiny-cot/{judge}"
+        document = json.loads((out / folder / "comparison.json").read_text("utf-8"))
+        assert document["judge"]["name"] == judge
+        assert f'href="{folder}/comparison.html"' in page
+        assert f"Category by category: <bdi>tiny</bdi>, cot, <bdi>{judge}</bdi>" in page
+        assert state(tmp_path)[f"compare tiny cot {judge}"]["state"] == "done"
+    assert page.count("<bdi>&lt;i&gt;0</bdi>") == page.count("<bdi>&lt;i&gt;1</bdi>") == 2
+    before = files(out)
+    do(config)
+    assert files(out) == before
+
+
+def test_what_is_wrong_with_a_later_method_is_said_before_the_first_is_asked(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    demos = demonstrations(tmp_path, query="How do I water plant 3?")
+    top = f'methods = ["plain", "one_shot"]\ndemonstrations = "{demos.name}"'
+    with pytest.raises(InputError, match="a demonstration with the query of the item 3"):
+        do(write_config(tmp_path, model, top=top))
+    assert list(state(tmp_path)) == ["check"]
+
+
+def test_channels_can_be_added_but_not_taken_away(model: Path, tmp_path: Path) -> None:
+    """Answers of a channel that is no longer asked for would still be scored."""
+    rows = read_rows(make_benchmark(tmp_path))
+    write_rows(tmp_path / "benchmark.jsonl", [*rows, rows[0] | {"item_id": "t", "image": ""}])
+
+    def config(channels: str) -> Path:
+        return write_config(tmp_path, model, top=f'methods = ["plain"]\n{channels}')
+
+    _, first = do(config('channels = ["text"]'))
+    _, more = do(config('channels = ["text", "image"]'))
+    assert [total for _, total in (*first.generations, *more.generations)] == [1, ITEMS]
+    assert do(config(""))[1].generations == []
+    before = files(tmp_path / "out" / "responses")
+    with pytest.raises(RunError, match=r"tiny-plain.jsonl: holds responses with other channels.*--force"):
+        do(config('channels = ["image"]'))
+    assert files(tmp_path / "out" / "responses") == before
+    _, forced = do(config('channels = ["image"]'), force=True)
+    assert [total for _, total in forced.generations] == [ITEMS]
+    assert len(read_rows(tmp_path / "out" / "responses" / "tiny-plain.jsonl")) == ITEMS
+
+
+def test_a_dry_run_counts_what_is_left(model: Path, tmp_path: Path) -> None:
+    make_benchmark(tmp_path)
+    do(write_config(tmp_path, model), skip=("score", "compare", "report"))
+    table = tmp_path / "out" / "responses" / "tiny-cot.jsonl"
+    table.write_text("".join(table.read_text("utf-8").splitlines(keepends=True)[:1]), encoding="utf-8")
+    config = read_config(tmp_path / "run.toml")
+    plain, cot = plan_run(config, ["generate"], print)
+    assert (plain.state, plain.items, plain.tokens) == ("done", ITEMS, None)
+    assert (cot.state, cot.items) == ("begun", ITEMS)
+    assert cot.tokens is not None
+    assert (cot.tokens.items, cot.tokens.there) == (ITEMS - 1, 1)
+    other = read_config(write_config(tmp_path, model, top='methods = ["plain"]\nmax_new_tokens = 9'))
+    with pytest.raises(RunError, match="other max_new_tokens"):
+        plan_run(other, ["generate"], print)
+    (anew,) = plan_run(other, ["generate"], print, force=True)
+    assert anew.tokens is not None
+    assert anew.tokens.most_answer_tokens == 9 * ITEMS
 
 
 def test_images_are_drawn_before_they_are_checked(model: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from scorer import __version__
 from scorer.assets import file_sha256
 from scorer.benchmarks import Benchmark, find_benchmark, read_items
-from scorer.errors import InputError, StorageError
-from scorer.images import MAX_PIXELS, ImageFault, ImageSize, image_size
+from scorer.errors import StorageError
+from scorer.images import MAX_PIXELS, ImageFault, ImageSize, image_size, located
 from scorer.records import Item
 from scorer.run_folder import write_json
 
@@ -128,17 +128,13 @@ def _check_tables(benchmark: Benchmark, source: Path, report: CheckReport) -> No
 
 
 def _check_image(root: Path, name: str, uses: int, report: CheckReport) -> bool:
-    path = root / name
     try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise ImageFault("outside", "lies outside of the benchmark's folder")
+        path = located(root, name)
         size = image_size(path)
         report.files.append(CheckedFile(name, path.stat().st_size, file_sha256(path), size))
     except ImageFault as fault:
         report.problems.append(Problem(name, fault.fault, fault.reason, uses))
         return False
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"a path that cannot be read ({error})", "a readable image", "mend it") from error
     return True
 
 

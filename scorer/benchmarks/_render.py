@@ -30,8 +30,11 @@ class Rendered:
 def render(sheet: Path, out: Path, *, photos: Path | None, figstep_side: int = SIDE, force: bool = False) -> Rendered:
     """Draw every image into `out`/vscbench_text_centric_images/{channel}/, under the names that the sheet gives.
 
-    Images that are there are kept unless `force`. Raises InputError for a bad sheet, StorageError for a bad disk.
+    Images that are there are kept unless `force`. Raises InputError for a bad sheet or no folder of photographs,
+    StorageError for a bad disk.
     """
+    if photos is not None and not photos.is_dir():
+        raise InputError(photos, "no folder", "the folder of the photographs", "check the path")
     channels = [channel for channel in TEXTS if channel != "concat" or photos]
     needed = {TEXTS[c] for c in channels} | {f"{c}_img" for c in channels} | ({"search_img"} if photos else set())
     table = open_table(sheet, needed.issubset, "VSCBench's text-centric prompts")

@@ -6,6 +6,7 @@ that `scorer --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from scorer.errors import ScorerError
 
 _FOLDER = Path(__file__).parent
 INTERRUPTED = 130
+_UNREACHABLE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+"""What a path of the user's meets already when somebody looks whether it is there."""
 
 
 class _Commands(click.Group):
@@ -61,5 +64,11 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except ScorerError as error:
         click.echo(f"scorer: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _UNREACHABLE or error.filename is None:
+            raise
+        said = f"{error.filename}: cannot be reached ({error.strerror}); correct the name, or mend the folder's rights."
+        click.echo(f"scorer: {said}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

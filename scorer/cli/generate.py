@@ -125,7 +125,7 @@ def _show_plan(options: GenerateOptions, say: Callable[[str], None], rate: float
     from scorer.generating import estimate_tokens
 
     found = estimate_tokens(options, say)
-    click.echo(f"items: {found.items:,}")
+    click.echo(f"items: {found.items:,}{f', beside {found.there:,} that are answered already' * bool(found.there)}")
     longest = f"the longest seen has {found.longest_prompt:,}"
     click.echo(printable(f"prompt tokens: about {found.prompt_tokens:,}, {found.how}; {longest}"))
     most = f"{found.most_answer_tokens:,} if every answer is as long as it may be"

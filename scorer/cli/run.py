@@ -51,7 +51,7 @@ def command(
     if dry_run:
         from scorer.run_plan import plan_run
 
-        _show_plan(plan_run(found, chosen_steps(found, options), bar.say), rate)
+        _show_plan(plan_run(found, chosen_steps(found, options), bar.say, force=force), rate)
         return 0
     failed = run(found, options, Shown(bar.say, bar, TerminalProgress()))
     if failed:

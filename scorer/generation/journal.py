@@ -8,6 +8,7 @@ NAME.manifest.json   how they came about: written before the first row, and agai
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import os
 import time
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """The rows that are there already, and the place for more. Memory: the id and place of every row, no texts."""
+    """The rows that are there already, and the place for more. Memory: id, place and image hash of every row."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -35,6 +36,7 @@ class Journal:
         self.manifest_path = out.with_name(f"{out.stem}.manifest.json")
         self._places: dict[str, tuple[bool, int]] = {}  # item id -> (in the part?, offset)
         self._failed: set[str] = set()
+        self._images: dict[str, str] = {}
         self._handle: BinaryIO | None = None
         self._synced = 0.0
 
@@ -45,11 +47,19 @@ class Journal:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._handle = _locked(self.part)
         try:
+            self._remove_leftovers()
             yield
         finally:
             self._tidy()
             self._handle.close()
             self._handle = None
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a process that was killed while it put a file in place left beside it."""
+        with storage_errors(self.out):
+            for path in (self.out, self.manifest_path):
+                for leftover in self.out.parent.glob(f".{glob.escape(path.name)}.*"):
+                    leftover.unlink()
 
     def _tidy(self) -> None:
         """Leave no trace of a generation that never got an answer."""
@@ -84,6 +94,16 @@ class Journal:
         self._places.clear()
         self._failed.clear()
 
+    def found(self) -> Path | None:
+        """A file that holds something under one of the names for rows; None where there is none."""
+        return next((p for p in (self.out, self.part) if p.exists() and (p == self.out or p.stat().st_size)), None)
+
+    def look(self) -> None:
+        """Find the rows that are there without holding the table, and change nothing."""
+        for path in (self.out, self.part):
+            if path.is_file():
+                self._index(path, in_part=path == self.part)
+
     def load(self) -> None:
         """Find the rows that are there. A row that was cut off by a kill is cut away."""
         self._places.clear()
@@ -109,6 +129,14 @@ class Journal:
     def failed(self, item_id: str) -> bool:
         """Whether the latest row of an item says that it failed."""
         return item_id in self._failed
+
+    def image(self, item_id: str) -> str | None:
+        """The SHA-256 of the image that an item was answered with; None where there is none, or no answer."""
+        return self._images.get(item_id)
+
+    def forget(self, item_id: str) -> None:
+        """Take an item for one that has no row; the row stays on the disk until another takes its place."""
+        del self._places[item_id]
 
     def append(self, row: Row) -> None:
         """Keep a row: from now on no kill of this process loses it. Raises StorageError where the disk is full."""
@@ -169,7 +197,12 @@ class Journal:
     def _note(self, row: Row, *, in_part: bool, offset: int) -> None:
         item_id = row["item_id"]
         self._places[item_id] = (in_part, offset)
-        (self._failed.add if row.get("status") != "ok" else self._failed.discard)(item_id)
+        answered = row.get("status") == "ok"
+        (self._failed.discard if answered else self._failed.add)(item_id)
+        if answered and isinstance(image := row.get("image_sha256"), str):
+            self._images[item_id] = image
+        else:
+            self._images.pop(item_id, None)
 
 
 def check_name(out: Path) -> None:

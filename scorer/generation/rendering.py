@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,23 @@ from scorer.generation.messages import Message, Messages
 from scorer.images import as_shown
 
 _PROBE = "scorer probe"
+_PLACES = ("image_token", "boi_token")
+"""What processors call the texts that stand for an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What whoever fills a model's chat template must know of it."""
+
+    adds_special_tokens: bool
+    """Whether the tokenizer must begin the sequence because the template does not."""
+    places: tuple[str, ...] = ()
+    """Texts that stand for an image."""
+
+    def unfit(self, messages: Messages) -> str | None:
+        """Why a conversation cannot be sent: words in it would be taken for an image. None where it can."""
+        held = next((place for place in self.places for m in messages if place in m.text), None)
+        return held and f"the text holds {held}, which stands for an image with this model; take it out of the text"
 
 
 class Renderer:
@@ -31,7 +49,9 @@ class Renderer:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         # a template that writes the sequence's beginning itself must not get a second one from the tokenizer
         start = self.tokenizer.bos_token
-        self.adds_special_tokens = not (start and self.text((Message("user", _PROBE),)).startswith(start))
+        begun = bool(start and self.text((Message("user", _PROBE),)).startswith(start))
+        named = (getattr(some, name, None) for some in (self.processor, self.tokenizer) for name in _PLACES)
+        self.template = Template(not begun, tuple(dict.fromkeys(n for n in named if isinstance(n, str) and n)))
 
     def text(self, messages: Messages) -> str:
         """The conversation as the template writes it, up to where the answer begins."""
@@ -45,7 +65,7 @@ class Renderer:
         Raises ImageFault for a bad image, and whatever the processor raises for what it cannot take.
         """
         images = [[as_shown(m.image) for m in messages if m.image] for messages in conversations]
-        settings: dict[str, Any] = {"padding": True, "add_special_tokens": self.adds_special_tokens}
+        settings: dict[str, Any] = {"padding": True, "add_special_tokens": self.template.adds_special_tokens}
         if images[0]:
             settings["images"] = images
         return self.processor(text=[self.text(m) for m in conversations], return_tensors="pt", **settings)

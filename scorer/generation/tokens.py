@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scorer.errors import ScorerError
 from scorer.generation.messages import Messages, image_count
+
+if TYPE_CHECKING:
+    from scorer.generation.rendering import Renderer
 
 CHARACTERS_PER_TOKEN = 4
 TURN_TOKENS = 8
@@ -24,7 +28,7 @@ SAMPLE = 64
 
 @dataclass(frozen=True)
 class TokenEstimate:
-    """Tokens of all items together. `how` says in words where the number of prompt tokens comes from."""
+    """Tokens of all items that are to be asked. `how` says in words where the number of prompt tokens comes from."""
 
     items: int
     prompt_tokens: int
@@ -35,6 +39,8 @@ class TokenEstimate:
     most_answer_tokens: int
     """If every answer is as long as it may be."""
     how: str
+    there: int = 0
+    """Further items, whose answers are there already."""
 
     def seconds(self, rate: float) -> float:
         """Time to write the answers at `rate` tokens a second over all; reading the prompts comes on top."""
@@ -47,13 +53,13 @@ def estimate(
     """Look at every n-th of `items` conversations, some 64 in all, and scale up.
 
     `folder` is the model's, where it is on this machine; without it, or where its processor cannot be used, the rule
-    of thumb holds. Raises ImageFault for a broken image among those looked at.
+    of thumb holds. Items that the processor cannot read, such as one with a broken image, take no part in the mean.
     """
     step = max(1, items // SAMPLE)
     sample = list(islice(conversations, 0, None, step))
-    lengths, how = _measured(sample, folder) if folder else None, RULE
+    lengths, how = _measured(sample, folder) if folder else [], RULE
     if lengths:
-        how = f"measured with the processor of {folder} on {len(sample):,} of {items:,} items"
+        how = f"measured with the processor of {folder} on {len(lengths):,} of {items:,} items"
     lengths = lengths or [_by_rule(messages) for messages in sample]
     return TokenEstimate(
         items=items,
@@ -65,14 +71,23 @@ def estimate(
     )
 
 
-def _measured(sample: list[Messages], folder: Path) -> list[int] | None:
-    """The lengths by the model's own processor; None where it cannot be used."""
+def _measured(sample: list[Messages], folder: Path) -> list[int]:
+    """The lengths by the model's own processor, of what it can read; empty where it cannot be used."""
+    if not sample:
+        return []
     from scorer.generation.rendering import Renderer  # torch comes with it
 
     try:
         renderer = Renderer(folder)
-        return [int(renderer.inputs([messages])["input_ids"].shape[1]) for messages in sample]
     except ScorerError:
+        return []
+    return [length for messages in sample if (length := _length(renderer, messages)) is not None]
+
+
+def _length(renderer: Renderer, messages: Messages) -> int | None:
+    try:
+        return int(renderer.inputs([messages])["input_ids"].shape[1])
+    except Exception:  # a broken image, or whatever a processor raises: the item will fail with that when it is asked
         return None
 
 

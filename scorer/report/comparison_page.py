@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorer.report.page import render_page
-from scorer.report.words import count, listed, moment, number, plural
+from scorer.report.words import count, listed, moment, number, plural, signed
 
 Json = Mapping[str, Any]
 
@@ -106,8 +106,8 @@ def _line(row: Json, limit: float) -> Line:
         name=row["slice"],
         n=row["n"],
         values=f"{number(row['value_a'])} → {number(row['value_b'])}" if drawn else "none scored in both",
-        difference=_signed(row["difference"]) if drawn else "–",
-        interval=f"[{_signed(low)}, {_signed(high)}]" if drawn else "",
+        difference=signed(row["difference"]) if drawn else "–",
+        interval=f"[{signed(low)}, {signed(high)}]" if drawn else "",
         at=_position(row["difference"], limit) if drawn else None,
         low=_position(low, limit) if drawn else 50.0,
         high=_position(high, limit) if drawn else 50.0,
@@ -118,18 +118,12 @@ def _line(row: Json, limit: float) -> Line:
         p_holm=_p(row["p_holm"]),
         unscored=_unscored(row),
         only_one=row["only_a"] + row["only_b"],
-        bounds="" if row["bound_low"] is None else f"{_signed(row['bound_low'])} to {_signed(row['bound_high'])}",
+        bounds="" if row["bound_low"] is None else f"{signed(row['bound_low'])} to {signed(row['bound_high'])}",
     )
 
 
 def _position(value: float, limit: float) -> float:
     return round(50 + 50 * value / limit, 2)
-
-
-def _signed(value: float) -> str:
-    """Percentage points with a sign; what rounds to nothing is 0.0."""
-    text = f"{100 * value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def _p(value: float | None) -> str:

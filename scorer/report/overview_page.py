@@ -12,7 +12,7 @@ from scorer.errors import RunError
 from scorer.report.headline import METRICS, headline, label_counts
 from scorer.report.page import render_page, write_atomically
 from scorer.report.run_files import load_run
-from scorer.report.words import listed, moment, plural
+from scorer.report.words import listed, moment, plural, signed
 
 REPORT = "report.html"
 COMPARISON_JSON = "comparison.json"
@@ -21,10 +21,11 @@ COMPARISON_HTML = "comparison.html"
 
 @dataclass(frozen=True)
 class ComparisonLink:
-    """A method beside plain prompting: whose, which, and its folder within the output folder."""
+    """A method beside plain prompting: whose, which, by which judge, and its folder within the output folder."""
 
     target: str
     method: str
+    judge: str
     folder: str
 
 
@@ -56,6 +57,7 @@ def write_overview(
             ],
             "made": f"{moment(scored.manifest['created'])}, scorer {scored.manifest['scorer_version']}",
             "plural": plural,
+            "signed": signed,
         },
         styles=("base.css",),
         scripts=(),
@@ -65,13 +67,17 @@ def write_overview(
 
 
 def _change(out: Path, link: ComparisonLink) -> dict[str, Any]:
-    """A comparison's overall rows by metric, and where it lies."""
+    """A comparison's rows by metric, of all items and category by category, and where it lies."""
     path = out / link.folder / COMPARISON_JSON
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        rows = {row["metric"]: row for row in document["rows"] if row["by"] == "overall"}
-        judge = document["judge"]["name"]
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        whole = {row["metric"]: row for row in rows if row["by"] == "overall"}
+        names = dict.fromkeys(row["slice"] for row in rows if row["by"] == "category")
+        categories = {
+            name: {row["metric"]: row for row in rows if (row["by"], row["slice"]) == ("category", name)}
+            for name in names
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: cannot be read as a comparison ({error}); do the step compare again.") from error
     page = f"{link.folder}/{COMPARISON_HTML}"
-    return {"target": link.target, "method": link.method, "judge": judge, "rows": rows, "page": page}
+    return {"link": link, "rows": whole, "categories": categories, "page": page}

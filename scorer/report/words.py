@@ -65,6 +65,12 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
+def signed(value: float) -> str:
+    """A difference of rates as percentage points with a sign; what rounds to nothing is 0.0."""
+    text = f"{100 * value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
 def percent(value: float | None) -> str:
     """A fraction as a percentage: 0.58 -> 58.0 %."""
     return "none scored" if value is None else f"{number(value)} %"

@@ -63,8 +63,9 @@ def paired_difference(
     `first` (n,) and `second` (m,) are outcomes in [0, 1], their clusters ids from one set: two judges' hits have
     n = m and the same clusters, two runs may lack some responses. Clusters are drawn with both sides' outcomes
     (Field & Welsh, 2007, JRSS B 69, 369-390), by expanded percentiles. Where all clusters give the same difference the
-    bootstrap would claim certainty; the interval is then the value plus or minus the Wilson limit for the share of
-    clusters that differ, none having been seen to. Raises ValueError where outcomes and clusters do not match.
+    bootstrap would claim certainty; the interval is then what it could be if as large a share of clusters as Wilson's
+    limit allows, none having been seen, differed by anything from -1 to 1. Raises ValueError where outcomes and
+    clusters do not match.
     """
     a, b = _outcomes(first, first_cluster), _outcomes(second, second_cluster)
     ids, index = np.unique(np.concatenate([a[1], b[1]]), return_inverse=True)
@@ -86,8 +87,8 @@ def paired_difference(
             low, high = expanded_percentiles(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3], len(ids), level)
         if high - low > 1e-12:
             return Difference(value, low, high, rates[0], rates[1], len(ids))
-    unseen = wilson(0, len(ids), level)[1]
-    return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), rates[0], rates[1], len(ids))
+    low, high = _unseen(value, len(ids), level)
+    return Difference(value, low, high, rates[0], rates[1], len(ids))
 
 
 def balanced_difference(
@@ -104,8 +105,8 @@ def balanced_difference(
 
     `first`, `second` (n,) are outcomes in [0, 1], `stratum` (n,) is false or true, `cluster` (n,) holds ids, drawn with
     all their cases of both strata and both sides (Field & Welsh, 2007, JRSS B 69, 369-390), by expanded percentiles.
-    Where no draw differs from another: the value plus or minus the mean of the strata's Wilson limits, as in
-    `paired_difference`. None where a stratum is empty.
+    Where no draw differs from another: the means of the strata's limits, each as in `paired_difference`. None where a
+    stratum is empty.
     """
     a, ids = _outcomes(first, cluster)
     b, _ = _outcomes(second, cluster)
@@ -130,8 +131,12 @@ def balanced_difference(
             low, high = expanded_percentiles(drawn, len(names), level)
             if high - low > 1e-12:
                 return Difference(value, low, high, rates[0], rates[1], len(names))
-    unseen = sum(wilson(0, int((table[:, k] > 0).sum()), level)[1] for k in (2, 5)) / 2
-    return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), rates[0], rates[1], len(names))
+    limits = [
+        _unseen(float((totals[k] - totals[k + 1]) / totals[k + 2]), int((table[:, k + 2] > 0).sum()), level)
+        for k in (0, 3)
+    ]
+    low, high = ((first + second) / 2 for first, second in zip(*limits, strict=True))
+    return Difference(value, low, high, rates[0], rates[1], len(names))
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -147,6 +152,12 @@ def holm(p_values: ArrayLike) -> Floats:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return adjusted
+
+
+def _unseen(value: float, clusters: int, level: float) -> tuple[float, float]:
+    """Limits of a difference that all clusters share: others may exist, up to Wilson's share of them."""
+    share = wilson(0, clusters, level)[1]
+    return (1 - share) * value - share, (1 - share) * value + share
 
 
 def _outcomes(outcome: ArrayLike, cluster: ArrayLike) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.generic]]]:

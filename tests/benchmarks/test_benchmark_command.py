@@ -136,19 +136,21 @@ def test_every_fault_is_named(tmp_path) -> None:
     (tmp_path / "unreadable.png").write_text("no image", encoding="utf-8")
     bomb(tmp_path / "oversized.png")
     names = ("good", "twin", "truncated", "empty", "unreadable", "oversized", "missing")
-    table = own(tmp_path, *(f"{name}.png" for name in names), "../outside.png", "")
+    long = "x" * 300 + ".png"  # no file system takes such a name: a fault like any other
+    table = own(tmp_path, *(f"{name}.png" for name in names), "../outside.png", long, "")
     said, code = command("check", table, "--json")
     report = json.loads(said)
     assert code == 1
     assert {p["path"]: p["fault"] for p in report["problems"]} == {
         **{f"{name}.png": name for name in names[2:]},
         "../outside.png": "outside",
+        long: "unreadable",
     }
     assert report["duplicates"] == [["good.png", "twin.png"]]
-    assert (report["items"], report["usable"]) == (9, 3)
+    assert (report["items"], report["usable"]) == (10, 3)
     said, code = command("check", table, "--allow-missing")
     assert code == 0
-    assert "Only 3 of the 9 items found can be used" in said
+    assert "Only 3 of the 10 items found can be used" in said
     assert "truncated: truncated.png" in said
 
 
@@ -194,6 +196,8 @@ def test_render_draws_keeps_and_draws_again(tmp_path) -> None:
     said, code = command("render", sheet, "--out", out, "--photos", tmp_path)
     assert code == 1
     assert "s.png: missing" in said
+    with pytest.raises(InputError, match="got no folder; expected the folder of the photographs"):
+        command("render", sheet, "--out", out, "--photos", sheet)
     png(tmp_path / "s.png")
     assert command("render", sheet, "--out", out, "--photos", tmp_path)[1] == 0
     assert Image.open(folder / "concat" / "0_concat.png").size == (760, 950)

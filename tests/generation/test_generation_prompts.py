@@ -113,7 +113,9 @@ def test_no_thought_is_left_in_a_marked_answer(thought: str, answer: str) -> Non
 
 
 def row(outcome: Outcome, method: str) -> dict[str, object]:
-    return row_of(Item("1", "the query", "answer"), "sent", outcome, "t", method, find_method(method).final)
+    return row_of(
+        Item("1", "the query", "answer"), Ask("sent"), "sent", outcome, "t", method, find_method(method).final
+    )
 
 
 def test_only_the_final_answer_is_the_response() -> None:

@@ -6,13 +6,13 @@ import base64
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from generating_world import Quiet, answers, completion, run, said
-from mini_benchmark import ITEMS, demonstrations, make_mini, picture, read_rows, write_rows
+from mini_benchmark import ITEMS, demonstrations, make_mini, picture, published_with_placeholders, read_rows, write_rows
+from PIL import Image
 from processes import until
 from scripted_server import Reply, scripted
 
@@ -28,6 +29,7 @@ from scorer.asked import ScoreOptions
 from scorer.benchmarks import find_benchmark, read_tasks
 from scorer.cli import cli
 from scorer.errors import InputError, RunError, ServerError, StorageError
+from scorer.generating import GenerateOptions, estimate_tokens
 from scorer.generation.backends import Key, Outcome
 from scorer.generation.journal import Journal
 from scorer.generation.messages import Messages
@@ -228,12 +230,61 @@ def test_another_file_is_not_written_over(mini: Path, tmp_path: Path) -> None:
                 run(mini, tmp_path / name, server)
 
 
+def test_rows_of_nobody_knows_what_are_not_gone_on_with(mini: Path, tmp_path: Path) -> None:
+    """Without the manifest nothing says which model answered; a file of the user's under that name is not cut."""
+    out, part = tmp_path / "r.jsonl", tmp_path / "r.part.jsonl"
+    mine = json.dumps({"item_id": "0-text", "status": "ok"}) + "\nnotes of mine\n"
+    part.write_text(mine, encoding="utf-8")
+    with scripted(answers) as server:
+        with pytest.raises(RunError, match=r"r.part.jsonl: is there, and not from here"):
+            run(mini, out, server)
+        assert part.read_text("utf-8") == mine
+        assert run(mini, out, server, force=True).asked == ITEMS
+
+
+def test_what_a_kill_left_half_written_is_removed(mini: Path, tmp_path: Path) -> None:
+    for name in (".r.jsonl.123", ".r.manifest.json.123", ".other.jsonl.123"):
+        (tmp_path / name).touch()
+    with scripted(answers) as server:
+        run(mini, tmp_path / "r.jsonl", server)
+    assert [p.name for p in tmp_path.glob(".*")] == [".other.jsonl.123"]
+
+
+def test_a_dry_run_counts_what_is_left_and_stumbles_over_no_image(mini: Path, tmp_path: Path) -> None:
+    out, quiet = tmp_path / "r.jsonl", Quiet()
+    (mini / "vscbench_image_centric_images" / "plants" / "safe_img_0_0.png").write_bytes(b"broken")
+    with scripted(answers) as server:
+        run(mini, out, server, channels=("text", "figstep"))
+    before = out.read_bytes()
+    options = GenerateOptions(mini, out, TargetOptions(server.url))
+    found = estimate_tokens(options, quiet.say)
+    assert (found.items, found.there) == (ITEMS - 4, 4)
+    assert estimate_tokens(replace(options, force=True), quiet.say).items == ITEMS
+    assert out.read_bytes() == before
+
+
+def test_an_image_replaced_under_its_name_is_asked_about_again(mini: Path, tmp_path: Path) -> None:
+    out, progress = tmp_path / "r.jsonl", Quiet()
+    image = mini / "vscbench_text_centric_images" / "concat" / "1_concat.png"
+    with scripted(answers) as server:
+        run(mini, out, server)
+        before = read_rows(out)
+        Image.new("RGB", (30, 30), "teal").save(image)
+        assert estimate_tokens(GenerateOptions(mini, out, TargetOptions(server.url)), progress.say).items == 1
+        assert run(mini, out, server, progress=progress).asked == 1
+        assert images_of(server.requests[-1]) == [image.read_bytes()]
+        assert run(mini, out, server).asked == 0
+    assert any(line.startswith("1 items have another image") for line in progress.lines)
+    changed = [(a, b) for a, b in zip(before, read_rows(out), strict=True) if a != b]
+    assert [(a["item_id"], a["image_sha256"] == b["image_sha256"]) for a, b in changed] == [("1-concat", False)]
+
+
 def test_missing_images_are_refused_or_left_out_and_said(mini: Path, tmp_path: Path) -> None:
     out, progress = tmp_path / "r.jsonl", Quiet()
     for path in (mini / "vscbench_text_centric_images" / "search").iterdir():
         path.unlink()
     with scripted(answers) as server:
-        with pytest.raises(InputError, match=r"2 files missing.*0_search.png.*--allow-missing"):
+        with pytest.raises(InputError, match=r"2 files that are not in its folder.*0_search.png.*--allow-missing"):
             run(mini, out, server)
         summary = run(mini, out, server, allow_missing=True, progress=progress)
         assert (summary.items, summary.left_out) == (ITEMS - 2, 2)
@@ -273,8 +324,6 @@ def test_demonstrations_go_along(mini: Path, tmp_path: Path, method: str) -> Non
 @pytest.mark.parametrize("leak", [" how do i BOIL  soup? ", BOILED, "image"])
 def test_demonstrations_that_stand_among_the_items_are_refused(mini: Path, tmp_path: Path, leak: str) -> None:
     """The same words in other letters, the target's own words, or the same pixels in another format."""
-    from PIL import Image
-
     changed = {"query": leak}
     if leak == "image":
         with Image.open(mini / "vscbench_text_centric_images" / "concat" / "1_concat.png") as image:
@@ -385,15 +434,9 @@ def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
 
 
 def test_all_items_of_the_published_sheets(shared_data: Path, tmp_path: Path) -> None:
-    """4,050 items with placeholder images: every one is asked as its channel says, and read back."""
-    folder = Path(shutil.copytree(shared_data / "vscbench", tmp_path / "vscbench"))
+    """4,050 items with placeholder images: every one is asked as its channel says, read back, scored and reported."""
+    folder = published_with_placeholders(shared_data, tmp_path / "vscbench")
     tasks = list(read_tasks(find_benchmark(folder)[1], folder))
-    placeholder = picture(tmp_path / "p.png").read_bytes()
-    for task in tasks:
-        if task.item.image:
-            path = folder / task.item.image
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(placeholder)
     out, echo = tmp_path / "r.jsonl", Echo()
     options = TargetOptions("somewhere", backend="transformers")
     summary = run(folder, out, options, opened=Target(options, lambda: Who("echo", "0"), echo))
@@ -409,6 +452,10 @@ def test_all_items_of_the_published_sheets(shared_data: Path, tmp_path: Path) ->
     found = list(read(out).responses)
     assert [r.item for r in found] == [task.item for task in tasks]
     assert not any(r.missing for r in found)
+    judged = verdicts(out, tmp_path / "run")
+    assert judged["status"].to_list() == ["ok"] * 4050
+    assert judged["item_id"].to_list() == [task.item.item_id for task in tasks]
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_the_command_says_what_it_does(mini: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_a_batch_says_what_its_items_say_alone_and_a_bad_one_fails_alone(tiny_ll
         *((f"image {i}", (Message("user", "What is this?" * (i + 1), good[i]),)) for i in range(3)),
         ("broken", (Message("user", "What is this?", broken),)),
         ("long", (Message("user", "word " * CONTEXT, good[0]),)),
+        ("place", (Message("user", "<image> What is this?", good[0]),)),
         ("text", (Message("user", "Hello"),)),
         ("no words", (Message("user", "", good[1]),)),
     ]
@@ -86,7 +87,8 @@ def test_a_batch_says_what_its_items_say_alone_and_a_bad_one_fails_alone(tiny_ll
     assert found[1] == found[8]
     assert found[8].keys() == {key for key, _ in asked}
     failed = {key: outcome.reason for key, outcome in found[8].items() if outcome.text is None}
-    assert failed.keys() == {"broken", "long"}
+    assert failed.keys() == {"broken", "long", "place"}
+    assert str(failed["place"]).startswith("the text holds <image>, which stands for an image")
     assert str(failed["broken"]).startswith("the image: truncated")
     assert "fills the model's context" in str(failed["long"])
     assert all(o.finish == "length" and o.completion_tokens == 6 for o in found[8].values() if o.text is not None)
@@ -172,7 +174,7 @@ def test_the_template_is_the_models_own(renderer: Renderer, tmp_path: Path) -> N
     assert renderer.text(plain(Ask(FIGSTEP), "{query}", ())) == f"USER: {FIGSTEP} ASSISTANT:"
     turns = (Message("user", "a", image), Message("assistant", "b"), Message("user", "c", image))
     assert renderer.text(turns) == "USER: <image>\na ASSISTANT: b</s>USER: <image>\nc ASSISTANT:"
-    assert renderer.adds_special_tokens
+    assert renderer.template.adds_special_tokens
     ids = renderer.inputs([turns])["input_ids"][0].tolist()
     assert (ids[0], ids.count(1), ids.count(3)) == (1, 1, 2 * IMAGE_TOKENS)
 
@@ -184,7 +186,7 @@ def test_templates_that_know_texts_alone(tiny_llava: Path, tmp_path: Path) -> No
     renderer, image = Renderer(model), picture(tmp_path / "a.png")
     messages = (Message("user", "What?", image),)
     assert renderer.text(messages) == "<s>USER: <image>\nWhat? ASSISTANT:"
-    assert not renderer.adds_special_tokens
+    assert not renderer.template.adds_special_tokens
     ids = renderer.inputs([messages])["input_ids"][0].tolist()
     assert (ids.count(1), ids.count(3)) == (1, IMAGE_TOKENS)
 
@@ -219,6 +221,11 @@ def test_tokens_are_measured_where_the_model_is_there(tiny_llava: Path, tmp_path
     assert "measured with the processor" in found.how
     assert (found.answer_tokens, found.most_answer_tokens) == (400, 400)
     assert found.seconds(40) == 10
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    less = estimate([*asked[:3], (Message("user", "?", broken),)], 4, 100, tiny_llava)
+    assert less.prompt_tokens == round(4 * sum(exact[:3]) / 3)
+    assert "on 3 of 4 items" in less.how
     # 5 * 40 = 200 characters are 50 tokens, one turn 8, the image 576; every second of 128 items is looked at
     ruled = estimate([(Message("user", "word " * 40, image),)] * 128, 128, 4096)
     assert (ruled.prompt_tokens, ruled.answer_tokens) == (128 * (50 + 8 + 576), 128 * 250)

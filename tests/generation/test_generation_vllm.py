@@ -9,17 +9,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from generating_world import run
-from mini_benchmark import ITEMS, demonstrations, make_mini, read_rows, write_rows
+from mini_benchmark import ITEMS, demonstrations, make_mini, published_with_placeholders, read_rows, write_rows
 from PIL import Image
 from processes import HANGING, below, left, until
+from run_world import do
 
-from examples.tiny_llava import CONTEXT, STRING_TEMPLATE
+from examples.tiny_llava import CONTEXT, IMAGE_TOKENS, STRING_TEMPLATE
 from scorer.benchmarks import find_benchmark, read_tasks
 from scorer.generation.backends.vllm import VllmBackend
 from scorer.generation.methods import find_method, method_names
@@ -158,6 +160,14 @@ def test_the_command_goes_to_a_server_that_runs(target: Target, mini: Path, tmp_
     assert (manifest["state"], manifest["target"]) == ("complete", "tiny-llava")
 
 
+def test_a_text_that_would_pass_for_an_image_is_not_sent(target: Target, tmp_path: Path) -> None:
+    """As on transformers; the server alone would put the image in its place."""
+    rows = [{"query": text, "image": "", "expects": "answer", "category": "c"} for text in ("Hello", "<image> Hello")]
+    summary = run(write_rows(tmp_path / "b.jsonl", rows), tmp_path / "r.jsonl", target.options, opened=target)
+    assert (summary.ok, summary.failed) == (1, 1)
+    assert next(iter(summary.reasons)).startswith("the text holds <image>")
+
+
 def test_what_does_not_fit_the_context_fails_alone(target: Target, tmp_path: Path) -> None:
     texts = ("Hello", "word " * CONTEXT, "Bye")
     rows = [{"query": text, "image": "", "expects": "answer", "category": "c"} for text in texts]
@@ -166,3 +176,36 @@ def test_what_does_not_fit_the_context_fails_alone(target: Target, tmp_path: Pat
     assert (summary.ok, summary.failed) == (2, 1)
     assert [row["status"] for row in read_rows(out)] == ["ok", "error", "ok"]
     assert "400" in next(iter(summary.reasons))
+
+
+def test_all_items_of_the_published_sheets_go_through_to_the_report(
+    shared_data: Path, tiny_llava: Path, image_python: Path, tmp_path: Path
+) -> None:
+    """`scorer run` on 3,600 image slots, filled with placeholders, and 450 texts."""
+    published_with_placeholders(shared_data, tmp_path / "vscbench")
+    (tmp_path / "run.toml").write_text(
+        f"""
+benchmark = "vscbench"
+out = "out"
+max_new_tokens = 1
+[[targets]]
+path = {json.dumps(str(tiny_llava))}
+vllm_python = {json.dumps(str(image_python))}
+vllm_args = {json.dumps(QUICK)}
+[judge]
+names = ["keyword-vscbench"]
+no_cache = true
+""",
+        encoding="utf-8",
+    )
+    failed, _ = do(tmp_path / "run.toml")
+    assert failed == 0
+    rows = read_rows(tmp_path / "out" / "responses" / "tiny-llava-plain.jsonl")
+    by_channel = Counter((row["channel"], row["status"]) for row in rows)
+    text_centric = {(c, "ok"): 450 for c in ("text", "search", "typography", "concat", "figstep")}
+    assert by_channel == text_centric | {("image", "ok"): 1800}
+    assert len({row["item_id"] for row in rows}) == 4050
+    assert all(row["prompt_tokens"] > IMAGE_TOKENS for row in rows if row["channel"] != "text")
+    scored = json.loads((tmp_path / "out" / "run" / "manifest.json").read_text("utf-8"))
+    assert (scored["state"], scored["rows"]) == ("complete", 4050)
+    assert (tmp_path / "out" / "index.html").is_file()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scorer.stats.intervals import wilson
-from scorer.stats.paired import holm, mcnemar, paired_difference
+from scorer.stats.paired import balanced_difference, holm, mcnemar, paired_difference
 
 
 def test_mcnemar_by_hand() -> None:
@@ -63,6 +63,29 @@ def test_no_difference_seen_is_not_none_possible() -> None:
     found = paired_difference(outcome, cluster, outcome, cluster, np.random.default_rng(0))
     unseen = wilson(0, 4)[1]
     assert (found.value, found.low, found.high) == pytest.approx((0, -unseen, unseen))
+
+
+def test_one_change_alone_tells_no_direction() -> None:
+    """All differ by 1; of Wilson's share u of others each could differ by -1: from (1 - u) - u = 1 - 2u to 1."""
+    for clusters, sure in ((1, False), (3, False), (5, True)):
+        ids, right, wrong = np.arange(clusters), np.ones(clusters), np.zeros(clusters)
+        u = wilson(0, clusters)[1]
+        found = paired_difference(right, ids, wrong, ids, np.random.default_rng(0))
+        assert (found.value, found.low, found.high) == pytest.approx((1, 1 - 2 * u, 1))
+        assert found.low is not None
+        assert (found.low > 0) == sure
+        other = paired_difference(wrong, ids, right, ids, np.random.default_rng(0))
+        assert (other.value, other.low, other.high) == pytest.approx((-1, -1, 2 * u - 1))
+
+
+def test_balanced_difference_that_all_share() -> None:
+    # The first stratum's two clusters differ by 1, the second's three by 0: the mean of [1 - 2u, 1] and [-v, v].
+    u, v = wilson(0, 2)[1], wilson(0, 3)[1]
+    first, second = [1, 1, 0, 1, 0], [0, 0, 0, 1, 0]
+    found = balanced_difference(first, second, [0, 0, 1, 1, 1], np.arange(5), np.random.default_rng(0))
+    assert found.value == pytest.approx(0.5)
+    assert found.clusters == 5
+    assert (found.low, found.high) == pytest.approx(((1 - 2 * u - v) / 2, (1 + v) / 2))
 
 
 def test_nothing_to_compare() -> None:

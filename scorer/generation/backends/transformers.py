@@ -32,7 +32,8 @@ class TransformersBackend:
 
     def answer(self, asked: Iterable[tuple[Key, Messages]], max_new_tokens: int) -> Iterator[tuple[Key, Outcome]]:
         """Batch after batch; where a batch fails, its items are asked one by one."""
-        for batch in _batches(asked, self._batch):
+        unfit: list[tuple[Key, Outcome]] = []
+        for batch in _batches(self._fit(asked, unfit), self._batch):
             conversations = [messages for _, messages in batch]
             try:
                 outcomes = self._answers(conversations, max_new_tokens)
@@ -41,6 +42,17 @@ class TransformersBackend:
             except Exception:  # one bad item, or too little memory for all of them: the next lines tell
                 outcomes = [self._alone(messages, max_new_tokens) for messages in conversations]
             yield from zip((key for key, _ in batch), outcomes, strict=True)
+        yield from unfit
+
+    def _fit(
+        self, asked: Iterable[tuple[Key, Messages]], unfit: list[tuple[Key, Outcome]]
+    ) -> Iterator[tuple[Key, Messages]]:
+        """The conversations that can be sent; the others go to the list, with the reason."""
+        for key, messages in asked:
+            if reason := self._ready()[0].template.unfit(messages):
+                unfit.append((key, Outcome(None, reason)))
+            else:
+                yield key, messages
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from scorer.endpoint.client import Answer
 from scorer.endpoint.served import ServedModel
 from scorer.generation.backends import Key, Outcome
 from scorer.generation.messages import Message, Messages
+from scorer.generation.rendering import Template
 from scorer.images import ImageFault, data_url
 
 _KEPT_IMAGES = 16
@@ -18,20 +19,24 @@ _KEPT_IMAGES = 16
 
 
 class VllmBackend:
-    """Asks a served model. `adds_special_tokens` says whether the tokenizer must begin the sequence, None: unknown."""
+    """Asks a served model. `template` tells of its chat template, None where nobody can."""
 
-    def __init__(self, model: ServedModel, adds_special_tokens: Callable[[], bool | None]) -> None:
+    def __init__(self, model: ServedModel, template: Callable[[], Template | None]) -> None:
         self._model = model
-        self._adds_special_tokens = adds_special_tokens
+        self._template = cache(template)
         self._url = lru_cache(_KEPT_IMAGES)(data_url)
 
     def answer(self, asked: Iterable[tuple[Key, Messages]], max_new_tokens: int) -> Iterator[tuple[Key, Outcome]]:
-        """As answers come; an item whose image cannot be read is not sent."""
+        """As answers come; an item whose image cannot be read, or whose text would pass for one, is not sent."""
         failed: list[tuple[Key, Outcome]] = []
         settings = self._settings(max_new_tokens)
+        template = self._template()
 
         def requests() -> Iterator[tuple[Key, dict[str, Any]]]:
             for key, messages in asked:
+                if template and (reason := template.unfit(messages)):
+                    failed.append((key, Outcome(None, reason)))
+                    continue
                 try:
                     turns = [self._turn(message) for message in messages]
                 except ImageFault as fault:
@@ -51,8 +56,8 @@ class VllmBackend:
         settings: dict[str, Any] = {"model": self._model.identity.model, "temperature": 0, "seed": 0}
         if context is None or max_new_tokens < context:
             settings["max_tokens"] = max_new_tokens
-        if (adds := self._adds_special_tokens()) is not None:
-            settings["add_special_tokens"] = adds
+        if (template := self._template()) is not None:
+            settings["add_special_tokens"] = template.adds_special_tokens
         return settings
 
     def _turn(self, message: Message) -> dict[str, Any]:
