@@ -36,8 +36,9 @@ check: $(VENV)/.installed-dev  ## Lint, types, import direction; edits nothing
 bench: $(VENV)/.installed-dev  ## Print the tables of fidelity, speed and memory
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-fidelity: $(VENV)/.installed-dev  ## Print the tables of fidelity alone
-	@$(BIN)/python -m bench fidelity kinds captions robust sra ways
+bench-fidelity: $(VENV)/.installed-dev  ## Print the tables of fidelity alone, also into the classifier's card
+	@$(BIN)/python -m bench fidelity kinds captions robust ways sra --markdown README.md \
+	  --markdown models/refusal-minilm/CARD.md
 
 error-pages: $(VENV)/.installed-dev  ## Which responses the classifier gets wrong, held out: runs/errors/*/agreement.html
 	@$(BIN)/python -m bench._error_pages $(ERRORS) --data $(DATA)
@@ -48,6 +49,7 @@ docs: $(VENV)/.installed-dev  ## Write docs/cli.md again from the commands
 train: $(VENV)/.installed-dev  ## Train the shipped classifier again from the seed (needs DATA)
 	@$(BIN)/scorer train embedding --encoder --data calibration_data/reference.jsonl --data $(DATA)/xstest \
 	  --data $(DATA)/pope/captions.jsonl --data $(DATA)/llava_answers --out models/refusal-minilm
+	@$(MAKE) bench-fidelity
 
 vllm: $(VLLM)/.gpu  ## Set up vLLM for a GPU, in an environment of its own
 

@@ -29,8 +29,10 @@ NAMES = (
 @click.option("--vllm-python", type=click.Path(path_type=Path), help="Interpreter of vLLM's environment.")
 @click.option(
     "--markdown",
+    "files",
+    multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Also put every table between its markers <!-- bench:NAME --> in this file.",
+    help="Also put every table between its markers <!-- bench:NAME --> in this file; repeat for several.",
 )
 def main(
     names: tuple[str, ...],
@@ -38,7 +40,7 @@ def main(
     data: Path,
     judge_model: Path | None,
     vllm_python: Path | None,
-    markdown: Path | None,
+    files: tuple[Path, ...],
 ) -> None:
     """Measure and print Markdown tables; what cannot be measured here is said in one line."""
     setup, failed = Setup(data.resolve(), full, judge_model, vllm_python), False
@@ -57,8 +59,9 @@ def main(
             continue
         click.echo(f"\n### {table.title}\n\n{table.markdown()}")
         print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        if markdown and not write_blocks(markdown, name, table, machine()):
-            click.echo(f"{markdown}: has no markers <!-- bench:{name} --> ... <!-- /bench:{name} -->", err=True)
+        if files and not any([write_blocks(file, name, table, machine()) for file in files]):
+            where = ", ".join(map(str, files))
+            click.echo(f"{where}: no markers <!-- bench:{name} --> ... <!-- /bench:{name} -->", err=True)
             failed = True
     sys.exit(failed)
 

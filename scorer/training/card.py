@@ -25,6 +25,15 @@ _SOURCES = {
 }
 
 
+_TABLES = {
+    "kinds": "Held out, by kind of response and language",
+    "captions": "Bare descriptions",
+    "robust": "Written in another way",
+    "ways": "What each part adds",
+}
+"""Tables of the bench that belong into the card, and their headings: `make bench-fidelity` fills them in."""
+
+
 def write_card(
     measures: Mapping[str, Measures],
     source_unseen: Mapping[str, Measures],
@@ -55,6 +64,8 @@ def write_card(
         lines += ["", f"### {name}", "", *_table(m), "", *_confusion(m)]
     for name, m in source_unseen.items():
         lines += ["", f"### {name}, before any of its examples was seen", "", *_table(m)]
+    if encoder_too:
+        lines += [line for name, title in _TABLES.items() for line in ("", f"## {title}", "", _block(name))]
     lines += [
         "",
         "## Limits",
@@ -70,6 +81,10 @@ def write_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _block(name: str) -> str:
+    return f"<!-- bench:{name} -->\n<!-- /bench:{name} -->"
 
 
 def _taught_together() -> str:
