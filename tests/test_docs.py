@@ -14,7 +14,12 @@ from scorer.cli import cli
 from scorer.cli._reference import command_reference
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/CARD.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("models/*/CARD.md")),
+    ROOT / "calibration_data" / "CARD.md",
+]
 
 
 def commands(page: Path) -> list[str]:
