@@ -59,7 +59,8 @@ def main(
             continue
         click.echo(f"\n### {table.title}\n\n{table.markdown()}")
         print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        if files and not any([write_blocks(file, name, table, machine()) for file in files]):
+        placed = [write_blocks(file, name, table, machine()) for file in files]
+        if files and not any(placed):
             where = ", ".join(map(str, files))
             click.echo(f"{where}: no markers <!-- bench:{name} --> ... <!-- /bench:{name} -->", err=True)
             failed = True
