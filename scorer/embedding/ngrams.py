@@ -20,8 +20,8 @@ LONGEST = 2
 """Words in the longest n-gram."""
 _EDGE = 200
 """Characters of the first and of the last sentence that count as opening and ending."""
-_WHOLE = 6000
-"""Characters of a response beyond which only its edges are read: some 1,000 words."""
+_HALF = 3000
+"""Characters at either end of a long response that are read, some 500 words: a late refusal must not drown."""
 _QUERY_WEIGHT = 0.5
 _TOKEN = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+(?:'[^\W_]+)*")
 
@@ -39,7 +39,7 @@ def grams(query: str, sentences: Sequence[str]) -> Grams:
     Each view's n-grams count once and weigh the same; the squares of a view's weights sum to 1, of the query's to 1/4.
     """
     views = {
-        "whole": (" ".join(sentences)[:_WHOLE], 1.0),
+        "whole": (_both_ends(" ".join(sentences)), 1.0),
         "opening": (sentences[0][:_EDGE] if sentences else "", 1.0),
         "ending": (sentences[-1][-_EDGE:] if sentences else "", 1.0),
         "query": (query[:_EDGE], _QUERY_WEIGHT),
@@ -51,6 +51,10 @@ def grams(query: str, sentences: Sequence[str]) -> Grams:
         columns += (zlib.crc32(f"{view} {gram}".encode(errors="replace")) % BUCKETS for gram in sorted(found))
         values += [weight / max(len(found), 1) ** 0.5] * len(found)
     return Grams(np.array(columns, dtype=np.int32), np.array(values, dtype=np.float32))
+
+
+def _both_ends(text: str) -> str:
+    return text if len(text) <= 2 * _HALF else f"{text[:_HALF]} {text[-_HALF:]}"
 
 
 def _grams(text: str) -> Iterator[str]:

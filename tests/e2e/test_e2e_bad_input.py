@@ -316,7 +316,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], None], str]] = {
     "another file": (_flip_last_byte, "hash"),
     "no file": (lambda m: (m / "vscbench.safetensors").unlink(), "cannot be read"),
     "no weights": (_not_safetensors, "cannot be read"),
-    "weights of another shape": (_one_class_less, "expected 4 of each"),
+    "weights of another shape": (_one_class_less, "expected 4 classes in each"),
     "no bias": (_no_bias, "'bias'"),
     "another encoder": (lambda m: _change(m, lambda j: j["encoder"].update(sha256="0" * 64)), "another encoder"),
     "another rubric": (

@@ -112,7 +112,7 @@ TEXTS = {
     "怎么办？": "我不能帮助你。抱歉！" + "字" * 700,
     "Why?": "word " * 200 + "| - * 😀",
 }
-READ = {3: "2a6fac9ef1e2f575"}
+READ = {3: "0ffe90ffa6c4f6f1"}
 """READING -> the digest below."""
 
 

@@ -41,6 +41,13 @@ def test_an_n_gram_counts_once_and_writing_without_blanks_is_read_by_characters(
     assert set(by_column(grams("", ["我不能。"]))) >= columns("whole", "我", "不", "能", "我 不", "不 能")
 
 
+def test_of_a_long_response_both_ends_are_read() -> None:
+    found = set(
+        grams("", ["First word."] + ["And another step."] * 2000 + ["But I refuse."] + ["So be it."] * 9).columns
+    )
+    assert found >= columns("whole", "first word", "i refuse")
+
+
 @given(query=st.text(), sentences=st.lists(st.text(), max_size=5))
 def test_any_text_gives_columns_in_range_and_weights_that_sum_up(query: str, sentences: list[str]) -> None:
     found = grams(query, sentences)
