@@ -40,9 +40,9 @@ class _Row:
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Folder of the real data.")
 def main(out: Path, data: Path) -> None:
     """Write OUT/RUBRIC/agreement.html for each rubric whose labelled responses are here."""
-    _page(out / "vscbench", load_rubric("vscbench"), list(_own()))
+    _page(out / "vscbench", load_rubric("vscbench"), list(_own()), "author")
     try:
-        _page(out / "xstest", load_rubric("xstest"), list(_people(Setup(data))))
+        _page(out / "xstest", load_rubric("xstest"), list(_people(Setup(data))), "people")
     except SkippedError as reason:
         click.echo(f"xstest: left out: {reason}")
 
@@ -66,7 +66,7 @@ def _people(setup: Setup) -> Iterator[_Row]:
             yield _Row(columns | {"response": row.response.text}, row.response.target, row.people)
 
 
-def _page(folder: Path, rubric: Rubric, rows: list[_Row]) -> None:
+def _page(folder: Path, rubric: Rubric, rows: list[_Row], labeller: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     responses, labels = folder / "responses.jsonl", folder / "labels.jsonl"
     _write(responses, [row.columns for row in rows])
@@ -75,7 +75,7 @@ def _page(folder: Path, rubric: Rubric, rows: list[_Row]) -> None:
     run, reference, force = folder / "run", folder / "reference.parquet", ("--force",)
     score = ("score", str(responses), "--rubric", rubric.name, "--cache", str(folder / "cache"), "--out", str(run))
     measure_scorer(*score, *force)
-    imported = ("reference", "import", str(labels), "--rubric", rubric.name, "--annotator", "author or people")
+    imported = ("reference", "import", str(labels), "--rubric", rubric.name, "--annotator", labeller)
     measure_scorer(*imported, "--out", str(reference), *force)
     measure_scorer("agree", str(run), "--reference", str(reference), "--out", str(folder), *force)
     click.echo(f"written: {folder / 'agreement.html'}")
