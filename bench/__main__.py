@@ -23,7 +23,7 @@ NAMES = (
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar=f"[{'|'.join(NAMES)}]...")
-@click.option("--full", is_flag=True, help="Also 100,000 responses from the cache.")
+@click.option("--full", is_flag=True, help="Also 100,000 and 1,000,000 responses from the cache.")
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Folder of the real data.")
 @click.option("--judge-model", type=click.Path(path_type=Path), help="Folder of a model that vLLM serves.")
 @click.option("--vllm-python", type=click.Path(path_type=Path), help="Interpreter of vLLM's environment.")

@@ -17,7 +17,7 @@ def make(setup: Setup) -> Table:
     """Responses that the embedding judge judges, then many that the cache answers."""
     judged, source = _judged(setup)
     rows = [[f"{_JUDGED} responses judged ({source})", judged.mib]]
-    for count in (10_000, 100_000) if setup.full else (10_000,):
+    for count in (10_000, 100_000, 1_000_000) if setup.full else (10_000,):
         rows.append([f"{count:,} responses from the cache", cached_run(count).mib])
     return Table("Peak memory", ["`scorer score`, embedding judge", "MiB"], rows, _NOTES, timed=True)
 
