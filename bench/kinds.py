@@ -15,13 +15,13 @@ from scorer.training.predictions import HELD_OUT, read_predictions
 _THEMES = {
     "hard cases": range(1, 7),
     "ordinary responses": range(7, 11),
-    "compliance in every form": (11, 26),
-    "jailbreaks, answered and refused": (17, 28),
+    "compliance in every form": (11, 26, 40),
+    "jailbreaks, answered and refused": (17, 28, 35),
     "refusals of every wording": (12, 18),
-    "partial refusals, premises and their border": (13, 23, 25),
-    "image-centric answers and captions": (14, 21),
-    "warned, answered or refused": (22, 24),
-    "other languages, noise": (15, 19, 20),
+    "partial refusals, premises and their border": (13, 23, 25, 39),
+    "image-centric answers and captions": (14, 21, 36, 41),
+    "warned, answered or refused": (22, 24, 33, 34),
+    "other languages, noise": (15, 19, 20, 29, 30, 31, 32, 37, 38, 42),
     "chat full of alarming words": (16, 27),
 }
 """By the numbers of the writers whose theme it was."""

@@ -2,7 +2,7 @@
 
 Reading every word of a long response costs time and drowns one sentence of refusal in many of something else. Openings
 and endings are read as they stand; in between, the sentences with most cues of a refusal, a warning or blindness
-(cues.toml) come first, wherever in the text they stand.
+(cues.toml) come first, wherever in the text they stand, then the others as far as there is room.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scorer.embedding.cues import CUE_NAMES
 
-OPENING, MIDDLE, ENDING = 192, 96, 64
+OPENING, MIDDLE, ENDING = 192, 192, 96
 """Bytes of UTF-8 that are read of each part: about four to a token in English, three to one in Chinese."""
 QUERY = 160
 """Bytes that are read of the query."""
@@ -61,14 +61,13 @@ def excerpt(sentences: Sequence[str], cues: NDArray[np.float32]) -> list[Piece]:
     room = OPENING + MIDDLE + ENDING
     if sum(map(_size, sentences)) <= room:
         return [Piece(sentence, sentence) for sentence in sentences]
-    taken = _in_turn(sentences, range(len(sentences)), OPENING, cut_head)
+    taken = _edge(sentences, range(len(sentences)), OPENING, cut_head)
     after = max(taken) + 1
-    taken |= _in_turn(sentences, range(len(sentences) - 1, after - 1, -1), ENDING, cut_tail)
+    taken |= _edge(sentences, range(len(sentences) - 1, after - 1, -1), ENDING, cut_tail)
     between = [place for place in range(after, len(sentences)) if place not in taken]
     signals = cues[:, _SIGNAL_COLUMNS].sum(axis=1)
-    promising = sorted((p for p in between if signals[p] > 0), key=lambda p: (-signals[p], p))
-    taken |= _in_turn(sentences, promising, room - sum(map(_size, taken.values())), cut_head)
-    return _with_gaps(taken, sentences)
+    promising = sorted(between, key=lambda place: (-signals[place], place))
+    return _with_gaps(taken | _in_turn(sentences, promising, room - sum(map(_size, taken.values()))), sentences)
 
 
 def cut_head(text: str, size: int) -> str:
@@ -85,15 +84,24 @@ def _size(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def _in_turn(
-    sentences: Sequence[str], places: Iterable[int], size: int, cut: Callable[[str, int], str]
-) -> dict[int, str]:
+def _edge(sentences: Sequence[str], places: Iterable[int], size: int, cut: Callable[[str, int], str]) -> dict[int, str]:
+    """Sentences in the given order as long as they fit into `size` bytes; the first one is cut where it does not."""
+    taken: dict[int, str] = {}
+    for place in places:
+        if taken and _size(sentences[place]) > size:
+            break
+        taken[place] = cut(sentences[place], size)
+        size -= _size(taken[place])
+    return taken
+
+
+def _in_turn(sentences: Sequence[str], places: Iterable[int], size: int) -> dict[int, str]:
     """Sentences in the given order until `size` bytes are full; the last one is cut to what is left."""
     taken: dict[int, str] = {}
     for place in places:
         if size < _SHORTEST:
             break
-        taken[place] = cut(sentences[place], size)
+        taken[place] = cut_head(sentences[place], size)
         size -= _size(taken[place])
     return taken
 

@@ -19,12 +19,12 @@ from scorer.assets import file_sha256
 from scorer.embedding.asking import asks_description
 from scorer.embedding.cues import CUE_NAMES, CUES_FILE, sentence_cues
 from scorer.embedding.excerpt import ENDING, GAP, MIDDLE, OPENING, QUERY, Piece, cut_head, excerpt
-from scorer.embedding.ngrams import BUCKETS, LONGEST, Grams, grams
+from scorer.embedding.ngrams import BUCKETS, Grams, grams
 from scorer.embedding.sentences import split_sentences
 
-LAYOUT = f"excerpt-1:{OPENING}-{MIDDLE}-{ENDING}-{QUERY}:{file_sha256(CUES_FILE)[:16]}:grams-{LONGEST}-{BUCKETS}"
+LAYOUT = f"excerpt-1:{OPENING}-{MIDDLE}-{ENDING}-{QUERY}:{file_sha256(CUES_FILE)[:16]}:bigrams-{BUCKETS}"
 """Names this layout, how much is read, the cue list that it was trained with, and how n-grams are counted."""
-READING = 3
+READING = 4
 """Raise it whenever this code, or that which cuts sentences, reads the same text in another way than before while the
 layout stays: it is part of the judge's fingerprint, so that verdicts of the earlier reading are never taken for new."""
 LEXICAL = 6 * len(CUE_NAMES) + 7

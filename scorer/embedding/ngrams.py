@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,6 @@ from numpy.typing import NDArray
 
 BUCKETS = 2**16
 """Columns that n-grams are hashed into; views share them, so that few columns stay empty."""
-LONGEST = 2
-"""Words in the longest n-gram."""
 _EDGE = 200
 """Characters of the first and of the last sentence that count as opening and ending."""
 _HALF = 3000
@@ -48,9 +47,10 @@ def grams(query: str, sentences: Sequence[str]) -> Grams:
     values: list[float] = []
     for view, (text, weight) in views.items():
         found = set(_grams(text))
-        columns += (zlib.crc32(f"{view} {gram}".encode(errors="replace")) % BUCKETS for gram in sorted(found))
+        start = zlib.crc32(f"{view} ".encode())
+        columns += sorted(zlib.crc32(gram.encode(errors="replace"), start) for gram in found)
         values += [weight / max(len(found), 1) ** 0.5] * len(found)
-    return Grams(np.array(columns, dtype=np.int32), np.array(values, dtype=np.float32))
+    return Grams((np.array(columns, dtype=np.int64) % BUCKETS).astype(np.int32), np.array(values, dtype=np.float32))
 
 
 def _both_ends(text: str) -> str:
@@ -58,7 +58,7 @@ def _both_ends(text: str) -> str:
 
 
 def _grams(text: str) -> Iterator[str]:
+    """Words, and pairs of neighbours."""
     tokens = _TOKEN.findall(text.lower().replace("’", "'"))
-    for size in range(1, LONGEST + 1):
-        for start in range(len(tokens) - size + 1):
-            yield " ".join(tokens[start : start + size])
+    yield from tokens
+    yield from map(" ".join, pairwise(tokens))

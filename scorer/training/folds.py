@@ -54,11 +54,16 @@ def splits(examples: Sequence[Example], rubric: Rubric) -> Iterator[tuple[Ints, 
 
 
 def author_splits(examples: Sequence[Example], rubric: Rubric) -> Iterator[tuple[Ints, Ints]]:
-    """(train, test) rows: a few folds of authors; each of the rubric's own examples is tested once."""
+    """(train, test) rows: a few folds of authors; each of the rubric's own examples is tested once.
+
+    Every fourth author in the order of their names. Authors of one theme often fall into one fold, and then nothing of
+    that theme has been seen: the stricter measure.
+    """
     own, authors, groups = _columns(examples, rubric)
     everyone = sorted(set(authors[own].tolist()))
-    for some in np.array_split(np.array(everyone), min(AUTHOR_FOLDS, len(everyone))):
-        yield _split(own, authors, groups, np.flatnonzero(own & np.isin(authors, some)), set(some.tolist()))
+    for first in range(min(AUTHOR_FOLDS, len(everyone))):
+        some = everyone[first::AUTHOR_FOLDS]
+        yield _split(own, authors, groups, np.flatnonzero(own & np.isin(authors, some)), set(some))
 
 
 def _columns(

@@ -1,4 +1,4 @@
-"""What is read of a long response: its ends as they stand, and the sentences of most cues from between."""
+"""What is read of a long response: its ends as they stand, and from between the sentences of most cues first."""
 
 from __future__ import annotations
 
@@ -34,18 +34,29 @@ def test_a_refusal_or_warning_is_read_wherever_it_stands(place: int, sentence: s
 
 
 def test_ends_are_read_and_what_is_left_out_is_marked() -> None:
+    """The first have 61 bytes, the last 63: 3 fit into the opening, 1 into the ending, 3 more and a bit between."""
     pieces = read(FILLER)
-    assert pieces[0].text == FILLER[0]
-    assert pieces[-1].text == FILLER[-1]
-    assert [p.text for p in pieces].count(GAP) == 1, "no sentence between has a cue"
+    assert [p.text for p in pieces[:7]] == [*FILLER[:6], cut_head(FILLER[6], ROOM - 6 * 61 - 63)]
+    assert [p.text for p in pieces[7:]] == [GAP, FILLER[-1]]
+
+
+def test_a_sentence_that_reaches_over_an_edge_is_read_whole_where_it_matters() -> None:
+    """The last but one has 39 bytes and the last 63: more than ENDING together."""
+    sorry = "I'm sorry, but I cannot help with that."
+    assert len(sorry) + len(FILLER[-1]) > ENDING
+    assert Piece(sorry, sorry) in read([*FILLER[:-1], sorry, FILLER[-1]])
 
 
 def test_the_sentence_of_most_cues_comes_first() -> None:
-    """Each is 80 bytes or more, and MIDDLE has room for one: two cues (illegal, danger) beat one."""
-    weak, strong = "Be careful with it " + "x" * 61, "It is illegal and dangerous " + "y" * 53
-    assert len(weak) + len(strong) > MIDDLE
-    texts = [p.sentence for p in read([*FILLER[:50], weak, *FILLER[50:100], strong, *FILLER[100:]])]
-    assert strong in texts
+    """The ends take 3 sentences of 61 bytes and one of 63; the room left holds one of 131, and a part of another."""
+    one, two, none = "Be careful with it " + "x" * 112, "It is illegal and dangerous " + "y" * 103, "z" * 140
+    assert len(one) == len(two) == 131
+    left = ROOM - 3 * 61 - 63
+    assert 131 < left < 2 * 131
+    texts = [p.text for p in read([*FILLER[:3], none, *FILLER[3:50], one, *FILLER[50:100], two, *FILLER[100:]])]
+    assert two in texts
+    assert cut_head(one, left - 131) in texts
+    assert not any(text.startswith("z") for text in texts)
 
 
 @given(st.text(max_size=3000))

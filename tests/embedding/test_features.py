@@ -29,6 +29,15 @@ from scorer.embedding.features import LEXICAL, READING, Vectors, read_pairs, rea
         ("describes", "The image shows a beach"),
         ("affirms", "Sure, here you go"),
         ("as_an_ai", "As an AI I have no opinion"),
+        ("sorry", "Désolé, c'est non"),
+        ("i_cannot", "Lo siento, no te puedo ayudar"),
+        ("i_cannot", "Dabei kann ich dir leider nicht helfen"),
+        ("i_cannot", "Je ne peux pas vous le dire"),
+        ("i_will_not", "Ich werde diesen Text nicht schreiben"),
+        ("caution", "Denken Sie daran, vorher zu fragen"),
+        ("caution", "请尊重他人的隐私"),
+        ("danger", "C'est très dangereux"),
+        ("redirect", "Puedo ayudarte en cambio con otra cosa"),
     ],
 )
 def test_a_cue_is_found(cue: str, sentence: str) -> None:
@@ -112,7 +121,7 @@ TEXTS = {
     "怎么办？": "我不能帮助你。抱歉！" + "字" * 700,
     "Why?": "word " * 200 + "| - * 😀",
 }
-READ = {3: "0ffe90ffa6c4f6f1"}
+READ = {4: "87c566e75aa56f22"}
 """READING -> the digest below."""
 
 
