@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scorer.asked import ScoreOptions
 from scorer.config_section import Section
+from scorer.embedding.device import DEVICES, DTYPES
 from scorer.finish import Correction, check_correction
 from scorer.judges import JudgeOptions, judge_names
 from scorer.rubrics import load_rubric
@@ -17,7 +18,6 @@ from scorer.target_model import BACKENDS, TargetOptions
 
 RUN = "run"
 """The scored run's folder in the output folder."""
-_DEVICES = ("auto", "cpu", "cuda")
 _DTYPES = ("auto", "float32", "bfloat16")
 _FIGSTEP_SIDES = (760, 512)
 
@@ -68,7 +68,7 @@ def _target(section: Section) -> NamedTarget:
         in_flight=section.number("in_flight", 64),
         timeout=float(section.number("timeout", 1800)),
         batch=section.number("batch", 8),
-        device=section.choice("device", _DEVICES, "auto"),
+        device=section.choice("device", DEVICES, "auto"),
         dtype=section.choice("dtype", _DTYPES, "auto"),
         trust_remote_code=section.flag("trust_remote_code"),
     )
@@ -111,8 +111,8 @@ def read_score(top: Section, out: Path) -> ScoreOptions:
         cache=judge.path("cache", there=False),
         use_cache=not judge.flag("no_cache"),
         judge_options=JudgeOptions(
-            device=judge.choice("device", _DEVICES, "auto"),
-            dtype=judge.choice("dtype", _DTYPES, "auto"),
+            device=judge.choice("device", DEVICES, "auto"),
+            dtype=judge.choice("dtype", DTYPES, "auto"),
             model=judge.path("heads"),
             debias=judge.number("debias", 1),
         ),

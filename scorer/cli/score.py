@@ -29,7 +29,9 @@ from scorer.served_model import ServerOptions
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap intervals."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where the embedding judge runs.")
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32 or bfloat16 for the embedding judge.")
+@click.option(
+    "--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or int8 for the embedding judge."
+)
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of your own trained heads.")
 @_options.judge_server
 @click.option(

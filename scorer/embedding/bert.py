@@ -46,20 +46,24 @@ class _Embeddings(nn.Module):
         return result
 
 
-class _Heads(nn.Module):
+class Heads(nn.Module):
+    """Self-attention."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.count = shape.num_attention_heads
         self.query, self.key, self.value = (nn.Linear(shape.hidden_size, shape.hidden_size) for _ in range(3))
 
     def forward(self, hidden: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        rows, tokens, width = hidden.shape
-        q, k, v = (
-            part(hidden).view(rows, tokens, self.count, width // self.count).transpose(1, 2)
-            for part in (self.query, self.key, self.value)
-        )
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        return mixed.transpose(1, 2).reshape(rows, tokens, width)
+        return attend(self.query(hidden), self.key(hidden), self.value(hidden), self.count, seen)
+
+
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int, seen: torch.Tensor) -> torch.Tensor:
+    """Each (n, tokens, dimensions) -> what every token gathers, the same shape; `seen` (n, 1, 1, tokens)."""
+    rows, tokens, width = query.shape
+    q, k, v = (part.view(rows, tokens, heads, width // heads).transpose(1, 2) for part in (query, key, value))
+    mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+    return mixed.transpose(1, 2).reshape(rows, tokens, width)
 
 
 class _AddAndNorm(nn.Module):
@@ -78,7 +82,7 @@ class Layer(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.attention = nn.ModuleDict({"self": _Heads(shape), "output": _AddAndNorm(shape.hidden_size, shape)})
+        self.attention = nn.ModuleDict({"self": Heads(shape), "output": _AddAndNorm(shape.hidden_size, shape)})
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(shape.hidden_size, shape.intermediate_size)})
         self.output = _AddAndNorm(shape.intermediate_size, shape)
 

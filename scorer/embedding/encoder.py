@@ -15,10 +15,11 @@ from tokenizers import Tokenizer
 from scorer.embedding.adapter import merge_adapter
 from scorer.embedding.bert import load_bert
 from scorer.embedding.features import Floats, Vectors
+from scorer.embedding.int8 import to_int8
 from scorer.errors import JudgeError
 
-TOKENS_PER_BATCH = 4096
-"""Padded tokens in one forward pass: large enough to keep the cores busy, small enough to stay in cache."""
+TOKENS_PER_BATCH = {"cpu": 512, "cuda": 8192}
+"""Padded tokens in one forward pass: enough to keep the cores busy, on a processor few enough to stay in its caches."""
 MAX_TOKENS = 256
 """Tokens of a pair that are read: what the encoder was made for."""
 
@@ -47,13 +48,16 @@ class Encoder:
     """Reads pairs, batched by token count so that little is spent on padding."""
 
     def __init__(self, folder: Path, adapter: Path | None, *, device: str, dtype: str) -> None:
-        """Load from local folders; `dtype` is `float32` or `bfloat16`."""
+        """Load from local folders; `dtype` is `float32`, `bfloat16` or, with the device cpu, `int8`."""
         self.device = resolve_device(device)
         self._tokenizer = _tokenizer(folder)
         model = load_bert(folder)
         if adapter is not None:
             merge_adapter(model, adapter)
-        self.model = model.to(self.device, getattr(torch, dtype)).eval()
+        if dtype == "int8":
+            self.model = to_int8(model).eval()
+        else:
+            self.model = model.to(self.device, getattr(torch, dtype)).eval()
         self.dimensions = model.embeddings.word_embeddings.embedding_dim
 
     def tokens(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Tokens]:
@@ -75,7 +79,7 @@ class Encoder:
         tokens = self.tokens(pairs)
         out: dict[int, Vectors] = {}
         with torch.inference_mode():
-            for rows in token_batches(np.array([len(t.ids) for t in tokens])):
+            for rows in token_batches(np.array([len(t.ids) for t in tokens]), TOKENS_PER_BATCH[self.device]):
                 batch = padded([tokens[i] for i in rows]).to(self.device)
                 hidden = self.model(batch.ids, batch.mask, batch.types).float()
                 whole, hidden = mean_and_first(hidden, batch.read).cpu().numpy(), hidden.cpu().numpy()
@@ -111,7 +115,7 @@ def padded(tokens: Sequence[Tokens]) -> Batch:
     return Batch(*map(torch.from_numpy, (ids, mask, types, read)))
 
 
-def token_batches(lengths: NDArray[np.int_], budget: int = TOKENS_PER_BATCH) -> Iterator[NDArray[np.int_]]:
+def token_batches(lengths: NDArray[np.int_], budget: int) -> Iterator[NDArray[np.int_]]:
     """Rows of similar length together, at most `budget` padded tokens a batch, every row once."""
     order = np.argsort(lengths, kind="stable")
     start = 0

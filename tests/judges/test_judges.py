@@ -103,7 +103,7 @@ def test_fingerprints_tell_judges_and_rubrics_apart(options: Options) -> None:
     made = [
         build_judge(j, load_rubric(r), replace(options(r), dtype=dtype)).fingerprint
         for j, r in PAIRS
-        for dtype in (("float32", "bfloat16") if j == "embedding" else ("float32",))
+        for dtype in (("float32", "bfloat16", "int8") if j == "embedding" else ("float32",))
     ]
     assert len(set(made)) == len(made)
 
