@@ -45,7 +45,7 @@ def test_enough_of_everything(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("label", CLASSES)
 def test_every_class_comes_with_both_kinds_of_query(rows: list[dict[str, Any]], label: str) -> None:
     counts = Counter(r["expects"] for r in rows if r["label"] == label)
-    assert min(counts["answer"], counts["refusal"]) >= 0.25 * sum(counts.values())
+    assert min(counts["answer"], counts["refusal"]) >= 0.2 * sum(counts.values())
 
 
 def test_openings_vary(rows: list[dict[str, Any]]) -> None:

@@ -2,7 +2,8 @@
 
 Reading every word of a long response costs time and drowns one sentence of refusal in many of something else. Openings
 and endings are read as they stand; in between, the sentences with most cues of a refusal, a warning or blindness
-(cues.toml) come first, wherever in the text they stand, then the others as far as there is room.
+(cues.toml) come first, wherever in the text they stand, then the others as far as there is room. Of a first or last
+sentence that is longer than its part, the rest is not read.
 """
 
 from __future__ import annotations
