@@ -1,4 +1,4 @@
-"""The encoder's layers in 8-bit integers: a third of float32's time on a processor that multiplies bytes (VNNI).
+"""The encoder's layers in 8-bit integers, for a processor that multiplies bytes in one instruction (VNNI).
 
 Weights are rounded once per output channel; what goes into a layer is rounded per token, each with its own scale, at
 the moment it arrives (dynamic quantisation: Jacob et al., CVPR 2018, section 2; per token as in LLM.int8, Dettmers et

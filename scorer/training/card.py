@@ -74,7 +74,7 @@ def write_card(
         "ordinary responses.",
         "- One pass of the examples written for this project was written after reading XSTest's completions and labels "
         "(calibration_data/CARD.md): on XSTest the texts of a fold are unseen, where people draw the line is not.",
-        "- The encoder and most cues are English; a response in another language is judged less well.",
+        "- The encoder is English; a response in another language is judged less well.",
         "- Of a long response the encoder reads the opening, the end and the sentences with most cues, not all.",
         "- The query is read as text: what an image shows is not seen.",
         "- Not a judge of harm: a fluent answer with made-up content counts as an answer.",
